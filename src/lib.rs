@@ -1,0 +1,18 @@
+//! Strongroom, a backup store that cannot be talked into losing a backup. The modules, in reading order:
+
+/// One file per command.
+pub mod cli;
+/// Wall time, boot time, and the guarded time that ends lives.
+pub mod clock;
+/// Every setting, its default and its check.
+pub mod config;
+/// `tracing` set-up.
+pub mod logging;
+/// Nouns and rules: no I/O.
+pub mod model;
+/// HTTP: the Backup API and its pages.
+pub mod server;
+/// One stop signal to every task, and waiting for them.
+pub mod shutdown;
+/// What we promise to keep: catalog and blobs, and the only place where they meet.
+pub mod store;

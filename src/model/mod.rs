@@ -1,0 +1,11 @@
+//! Nouns and rules: no I/O, no async, no serialisation.
+//!
+//! Every type here is parsed once, at the door, and trusted from then on.
+
+pub mod access;
+pub mod account;
+pub mod digest;
+pub mod file_name;
+pub mod instant;
+pub mod retention;
+pub mod stored_file;

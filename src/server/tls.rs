@@ -1,0 +1,1 @@
+//! Certificates: made, loaded, swapped while serving.

@@ -1,0 +1,1 @@
+//! Which folders this process has made durable.

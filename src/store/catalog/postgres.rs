@@ -1,0 +1,1 @@
+//! PostgreSQL: what one text of SQL cannot say.

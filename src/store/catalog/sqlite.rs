@@ -1,0 +1,1 @@
+//! SQLite: what one text of SQL cannot say.
