@@ -28,6 +28,11 @@ impl Clock {
         Self(Source::System)
     }
 
+    /// Whether this is the machine's clock: a test's stands for every clock there is, the database's too.
+    pub const fn is_system(&self) -> bool {
+        matches!(self.0, Source::System)
+    }
+
     /// Wall time: may jump either way.
     pub fn wall(&self) -> Instant {
         match &self.0 {

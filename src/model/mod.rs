@@ -8,4 +8,5 @@ pub mod digest;
 pub mod file_name;
 pub mod instant;
 pub mod retention;
+pub mod size;
 pub mod stored_file;

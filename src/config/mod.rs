@@ -1,8 +1,29 @@
 //! Every setting, its default and its check; nothing else reads settings.
+//!
+//! A setting has one name, as flag, as environment variable and as key of the file, in that order of strength. `setting`
+//! is the table of them, `layers` finds the effective text of each, `check` turns the texts into a [`crate::config::Config`] or says why not.
+
+mod check;
+mod error;
+mod file;
+mod layers;
+mod public_url;
+mod read;
+mod setting;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use error::ConfigError;
+use layers::Surroundings;
+pub use layers::{Flags, Layers, Origin, Value};
+pub use setting::{Kind, SETTINGS, Setting};
+
+/// Where a config file is looked for when none is named.
+const STANDARD_FILES: [&str; 2] = ["config.toml", "/etc/strongroom/config.toml"];
 
 /// All settings, checked. Each part of the program is handed its own piece.
 #[derive(Clone, Debug)]
@@ -10,6 +31,23 @@ pub struct Config {
     pub store: StoreConfig,
     pub server: ServerConfig,
     pub log: LogConfig,
+}
+
+impl Config {
+    /// The checked settings of this process, and where each came from. Reads the config file and, where `catalog_file`
+    /// names one, that file; makes nothing.
+    pub fn load(flags: &Flags) -> Result<(Self, Layers), ConfigError> {
+        let layers = Layers::load(flags)?;
+        Ok((check::check(&layers)?, layers))
+    }
+}
+
+impl Layers {
+    /// The settings of this process, not yet checked.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let environment = |name: &str| std::env::var_os(name);
+        Self::gather(flags, &Surroundings { environment: &environment, standard_files: &STANDARD_FILES.map(PathBuf::from) })
+    }
 }
 
 /// What the store needs to know.
