@@ -1,6 +1,8 @@
 //! What a catalog call can fail with.
 
 use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
 
 /// What a caller may conclude.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,5 +36,37 @@ impl CatalogError {
 
     pub fn with_source(fault: Fault, doing: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { fault, doing: doing.into(), source: Some(source.into()) }
+    }
+}
+
+/// One cause told to everyone whose commit it ended.
+#[derive(Clone, Debug)]
+pub(super) struct SharedCause(Arc<dyn StdError + Send + Sync>);
+
+impl SharedCause {
+    pub(super) fn new(cause: Box<dyn StdError + Send + Sync>) -> Self {
+        Self(cause.into())
+    }
+}
+
+impl fmt::Display for SharedCause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl StdError for SharedCause {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+/// The beginning of a statement, for an error's text. Statements hold no values, so nothing secret is in it.
+pub(super) fn quoted(statement: &str) -> String {
+    const SHOWN: usize = 80;
+    let line: String = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("`{} …`", &line[..end]),
+        None => format!("`{line}`"),
     }
 }

@@ -1,1 +1,191 @@
 //! SQLite: what one text of SQL cannot say.
+
+mod copy;
+mod fault;
+mod place;
+mod settings;
+mod statement;
+
+pub(super) use place::Place;
+
+use std::path::Path;
+use std::time::Duration;
+
+use ::rusqlite::config::DbConfig;
+use ::rusqlite::{Connection as Raw, OpenFlags};
+
+use super::engine::{Engine, Role, Standing};
+use super::error::quoted;
+use super::{CatalogError, Connection, Fault, Row, Value};
+
+/// How long a statement waits for another process that writes.
+const BUSY_WAIT: Duration = Duration::from_secs(30);
+/// How long a checkpoint waits for readers before it leaves the rest to a later one.
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(100);
+/// The write-ahead log is emptied into the catalog when it has grown by this much.
+const WAL_STEP_BYTES: u64 = 4 << 20;
+const STATEMENTS_KEPT: usize = 128;
+
+/// A connection to `catalog.db` whose settings were read back.
+pub(super) struct SqliteConnection {
+    raw: Raw,
+    place: Place,
+    role: Role,
+    standing: Standing,
+    in_transaction: bool,
+    /// The size of the write-ahead log at which `tend` looks after it again.
+    tend_at_bytes: u64,
+}
+
+impl SqliteConnection {
+    /// Opens the file that is there, never makes one.
+    pub(super) fn open(place: &Place, role: Role) -> Result<Self, CatalogError> {
+        place.judge()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opening = |error| fault::opening(&error, place.path());
+        let raw = Raw::open_with_flags(place.path(), flags).map_err(opening)?;
+        raw.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        settings::set_up(&raw, role).map_err(opening)??;
+        Ok(Self { raw, place: place.clone(), role, standing: Standing::Good, in_transaction: false, tend_at_bytes: WAL_STEP_BYTES })
+    }
+
+    /// Runs one call of the engine; after a failure inside a transaction only a rollback is possible.
+    fn call<T>(&mut self, doing: &str, call: impl FnOnce(&Raw) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+        if self.standing != Standing::Good {
+            return Err(CatalogError::new(Fault::Failed, format!("{doing}: an earlier statement of this transaction failed")));
+        }
+        call(&self.raw).inspect_err(|error| {
+            self.standing = match error.fault {
+                Fault::Io => Standing::Lost,
+                _ if self.in_transaction => Standing::Failed,
+                _ => Standing::Good,
+            };
+            if error.fault == Fault::Io && self.role == Role::Writer {
+                self.place.suspend_writes();
+            }
+        })
+    }
+
+    /// After a COMMIT that failed: what is certain, and what is not.
+    fn judge_commit(&mut self, error: &::rusqlite::Error) -> CatalogError {
+        let fault = fault::of_commit(error, !self.raw.is_autocommit());
+        if fault::is_disk_error(error) {
+            self.place.suspend_writes();
+        }
+        self.standing = Standing::Failed;
+        if fault == Fault::InDoubt || self.rollback().is_err() {
+            self.standing = Standing::Lost;
+        }
+        CatalogError::with_source(fault, "committing", fault::cause(error))
+    }
+}
+
+impl Connection for SqliteConnection {
+    fn execute(&mut self, statement: &str, values: &[Value]) -> Result<u64, CatalogError> {
+        self.call("executing", |raw| statement::execute(raw, statement, values))
+    }
+
+    fn query(&mut self, statement: &str, values: &[Value]) -> Result<Vec<Row>, CatalogError> {
+        self.call("querying", |raw| statement::query(raw, statement, values))
+    }
+
+    fn script(&mut self, statements: &str) -> Result<(), CatalogError> {
+        self.call("a script", |raw| raw.execute_batch(statements).map_err(|error| fault::statement(&error, quoted(statements))))
+    }
+
+    fn begin(&mut self) -> Result<(), CatalogError> {
+        self.place.refuse_when_suspended()?;
+        self.call("beginning", |raw| {
+            raw.execute_batch("BEGIN IMMEDIATE").map_err(|error| fault::statement(&error, "beginning".to_owned()))
+        })?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), CatalogError> {
+        // Some errors make SQLite roll back by itself; what ran after that was committed statement by statement.
+        if !self.in_transaction || self.standing != Standing::Good || self.raw.is_autocommit() {
+            self.rollback()?;
+            return Err(CatalogError::new(Fault::Failed, "committing: refused after a failed statement"));
+        }
+        match self.raw.execute_batch("COMMIT") {
+            Ok(()) => self.in_transaction = false,
+            Err(error) => return Err(self.judge_commit(&error)),
+        }
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), CatalogError> {
+        if !self.raw.is_autocommit() {
+            self.raw.execute_batch("ROLLBACK").map_err(|error| {
+                self.standing = Standing::Lost;
+                fault::statement(&error, "rolling back".to_owned())
+            })?;
+        }
+        self.in_transaction = false;
+        if self.standing != Standing::Lost {
+            self.standing = Standing::Good;
+        }
+        Ok(())
+    }
+
+    fn wall_micros(&mut self) -> Result<Option<i64>, CatalogError> {
+        Ok(None)
+    }
+
+    fn copy_to(&mut self, path: &Path) -> Result<(), CatalogError> {
+        copy::copy(&self.raw, path)
+    }
+}
+
+impl Engine for SqliteConnection {
+    fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    fn is_alive(&mut self) -> bool {
+        true
+    }
+
+    fn tables(&mut self) -> Result<Vec<String>, CatalogError> {
+        let rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name", &[])?;
+        rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    }
+
+    /// BEGIN IMMEDIATE is the lock.
+    fn lock_migrations(&mut self) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    /// Empties a write-ahead log that has grown. SQLite would do so by itself, but it keeps a disk error of that to itself and
+    /// tries again, and an fsync that is tried again may lie.
+    fn tend(&mut self) {
+        let size = self.place.wal_bytes();
+        if size < self.tend_at_bytes || self.place.refuse_when_suspended().is_err() {
+            return;
+        }
+        let emptied =
+            self.raw.busy_timeout(CHECKPOINT_WAIT).and_then(|()| self.raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        let outcome = emptied.and(self.raw.busy_timeout(BUSY_WAIT));
+        self.tend_at_bytes = self.place.wal_bytes() + WAL_STEP_BYTES;
+        if let Err(error) = outcome {
+            if fault::is_disk_error(&error) {
+                self.place.suspend_writes();
+                self.standing = Standing::Lost;
+                tracing::error!(error = %fault::cause(&error), "the disk reported an error: the catalog is not written until a restart");
+            } else {
+                tracing::warn!(error = %fault::cause(&error), "the catalog's write-ahead log could not be emptied and grows");
+            }
+        }
+    }
+}
+
+impl Drop for SqliteConnection {
+    /// The last connection to close empties the write-ahead log, which would sync again what a sync failed for: not after a
+    /// disk error; the next start reads the log.
+    fn drop(&mut self) {
+        if self.place.refuse_when_suspended().is_err() {
+            let _ = self.raw.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+    }
+}

@@ -1,36 +1,130 @@
 //! The catalog's own threads: one writer with group commit, several readers.
 
-use super::{CatalogError, Connection};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::engine::Target;
+use super::reader::{self, ReadJob};
+use super::slot::{Slot, Source};
+use super::writer::{self, WriteJob};
+use super::{CatalogError, Connection, Fault, migrate};
 use crate::config::StoreConfig;
 
-/// A handle to the catalog's threads. Cheap to clone; the threads end with the last handle.
+/// Jobs that wait for a thread at most; more callers wait before their job is taken.
+const QUEUED_JOBS: usize = 1_024;
+/// Faults that one integrity check names at most.
+const FAULTS_NAMED: usize = 20;
+
+/// A handle to the catalog's threads. Cheap to clone; the threads end with the last handle, after the jobs that they took.
 #[derive(Clone)]
-pub struct Catalog {}
+pub struct Catalog {
+    writes: mpsc::Sender<Box<dyn WriteJob>>,
+    reads: mpsc::Sender<ReadJob>,
+    is_sqlite: bool,
+    was_created: bool,
+}
 
 impl Catalog {
-    /// Opens or makes the catalog, applies migrations when `migrate`, starts the threads. Blocking.
+    /// Opens or makes the catalog, applies migrations when `migrate`, starts the threads. Blocking. Without `migrate` a
+    /// missing or older catalog is refused in words; a newer one is refused unless it is newer by one, because a migration
+    /// only adds.
     pub fn open(config: &StoreConfig, migrate: bool) -> Result<Self, CatalogError> {
-        todo!("{config:?} {migrate}")
+        let target = Target::new(config)?;
+        let is_sqlite = matches!(target, Target::Sqlite(_));
+        let source = Arc::new(Source::new(target));
+        let (writes, was_created) = start_writer(Arc::clone(&source), migrate)?;
+        let reads = start_readers(&source, config.catalog_readers.max(1))?;
+        Ok(Self { writes, reads, is_sqlite, was_created })
     }
 
-    /// Runs `work` on a reader's connection.
+    /// Whether this opening made the catalog: it was missing, or an empty database.
+    pub fn was_created(&self) -> bool {
+        self.was_created
+    }
+
+    /// Runs `work` on a reader's connection. `Fault::Failed` where it panics.
     pub async fn read<T, F>(&self, work: F) -> Result<T, CatalogError>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
     {
-        drop(work);
-        todo!()
+        let (reply, answer) = oneshot::channel();
+        self.reads.send(reader::job(work, reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
     /// Runs `work` inside the next shared transaction and returns after its COMMIT.
     /// `work` may run again where the engine rolled the transaction back for a reason of its own (deadlock, serialisation).
+    /// A caller that stops waiting changes nothing: a job that was taken runs to its end.
     pub async fn write<T, F>(&self, work: F) -> Result<T, CatalogError>
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
     {
-        drop(work);
-        todo!()
+        let (reply, answer) = oneshot::channel();
+        self.writes.send(writer::job(work, reply)).await.map_err(|_| stopped())?;
+        // A writer that ended without an answer may have been in the middle of a commit.
+        answer.await.map_err(|_| CatalogError::new(Fault::InDoubt, "the catalog's writer ended before it answered"))?
     }
+
+    /// Reads the whole of a SQLite catalog and names what is wrong with it (`Fault::Failed`). PostgreSQL has tools of its own.
+    pub async fn integrity_check(&self) -> Result<(), CatalogError> {
+        if !self.is_sqlite {
+            return Ok(());
+        }
+        let rows = self.read(|connection| connection.query(&format!("PRAGMA integrity_check({FAULTS_NAMED})"), &[])).await?;
+        let faults = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+        match faults[..] {
+            ["ok"] => Ok(()),
+            _ => Err(CatalogError::new(Fault::Failed, format!("catalog.db is damaged: {}", faults.join("; ")))),
+        }
+    }
+}
+
+type Writes = mpsc::Sender<Box<dyn WriteJob>>;
+
+/// Opens, judges and migrates on the writer's own thread, where blocking is allowed whoever the caller is.
+fn start_writer(source: Arc<Source>, migrate: bool) -> Result<(Writes, bool), CatalogError> {
+    let (writes, jobs) = mpsc::channel(QUEUED_JOBS);
+    let (opened, opening) = std::sync::mpsc::sync_channel(1);
+    spawn("catalog-writer".to_owned(), move || {
+        let mut slot = writer::slot(Arc::clone(&source));
+        let outcome = open_first(&source, &mut slot, migrate);
+        let is_open = outcome.is_ok();
+        if opened.send(outcome).is_ok() && is_open {
+            writer::run(slot, jobs);
+        }
+    })?;
+    let was_created = opening.recv().map_err(|_| CatalogError::new(Fault::Failed, "opening the catalog panicked"))??;
+    Ok((writes, was_created))
+}
+
+fn open_first(source: &Source, slot: &mut Slot, migrate: bool) -> Result<bool, CatalogError> {
+    let made_file = match &source.target {
+        Target::Sqlite(place) => place.prepare(migrate)?,
+        Target::Postgres(_) => false,
+    };
+    let was_empty = migrate::bring_up(slot.ready()?, migrate)?;
+    Ok(made_file || was_empty)
+}
+
+fn start_readers(source: &Arc<Source>, readers: usize) -> Result<mpsc::Sender<ReadJob>, CatalogError> {
+    let (reads, jobs) = mpsc::channel(QUEUED_JOBS);
+    let jobs = Arc::new(Mutex::new(jobs));
+    for number in 0..readers {
+        let (source, jobs) = (Arc::clone(source), Arc::clone(&jobs));
+        spawn(format!("catalog-read-{number}"), move || reader::run(source, &jobs))?;
+    }
+    Ok(reads)
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), CatalogError> {
+    let started = thread::Builder::new().name(name).spawn(run);
+    started.map(drop).map_err(|error| CatalogError::with_source(Fault::Unavailable, "starting a thread of the catalog", error))
+}
+
+fn stopped() -> CatalogError {
+    CatalogError::new(Fault::Failed, "the catalog's threads have ended")
 }

@@ -47,6 +47,15 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
+/// Refuses text with a NUL character: PostgreSQL cannot keep it, so SQLite must not either.
+pub(super) fn refuse_nul(values: &[Value]) -> Result<(), CatalogError> {
+    let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+    match values.iter().position(has_nul) {
+        Some(place) => Err(CatalogError::new(Fault::Failed, format!("the text of parameter ${} holds a NUL character", place + 1))),
+        None => Ok(()),
+    }
+}
+
 /// One row; columns by their place in the query.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row(pub Vec<Value>);

@@ -4,6 +4,13 @@ CREATE TABLE store (
     value TEXT NOT NULL
 );
 
+-- Numbers that only rise: `control` is raised by every change that the small copies carry.
+CREATE TABLE counters (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+INSERT INTO counters (name, value) VALUES ('control', 0);
+
 CREATE TABLE accounts (
     id TEXT NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -39,7 +46,8 @@ CREATE TABLE files (
     hidden_at BIGINT,
     expires_at BIGINT,
     checked_at BIGINT NOT NULL,
-    damaged_at BIGINT
+    damaged_at BIGINT,
+    why TEXT
 );
 CREATE UNIQUE INDEX files_live ON files (account, name) WHERE state = 'live';
 CREATE INDEX files_created ON files (account, name, created_at);

@@ -1,0 +1,51 @@
+//! A reader's thread: one closure at a time, each outside any transaction, a new connection after a panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::engine::Role;
+use super::lent::Lent;
+use super::slot::{Slot, Source};
+use super::{CatalogError, Connection, Fault};
+
+/// A read: runs the closure, or passes on why there is no connection, and answers. `false` says that the closure panicked.
+pub(super) type ReadJob = Box<dyn FnOnce(Result<&mut dyn Connection, CatalogError>) -> bool + Send>;
+
+/// Wraps a closure and its answer. Nobody listening is no reason to do less.
+pub(super) fn job<T, F>(work: F, reply: oneshot::Sender<Result<T, CatalogError>>) -> ReadJob
+where
+    T: Send + 'static,
+    F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
+{
+    Box::new(move |connection| {
+        let outcome = match connection {
+            Ok(connection) => catch_unwind(AssertUnwindSafe(|| work(connection))),
+            Err(error) => Ok(Err(error)),
+        };
+        let held = outcome.is_ok();
+        let outcome = outcome.unwrap_or_else(|_| Err(CatalogError::new(Fault::Failed, "a read panicked")));
+        // The caller may have gone; its answer goes with it.
+        let _ = reply.send(outcome);
+        held
+    })
+}
+
+/// Takes jobs until the last handle of the catalog is gone. The queue is shared by all readers.
+pub(super) fn run(source: Arc<Source>, jobs: &Mutex<mpsc::Receiver<ReadJob>>) {
+    let mut slot = Slot::new(source, Role::Reader);
+    loop {
+        let next = jobs.lock().expect("nobody panics while taking a job").blocking_recv();
+        let Some(job) = next else { return };
+        let held = match slot.ready() {
+            Ok(engine) => job(Ok(&mut Lent { engine, role: Role::Reader })),
+            Err(error) => job(Err(error)),
+        };
+        if held {
+            slot.close_if_lost();
+        } else {
+            slot.close();
+        }
+    }
+}
