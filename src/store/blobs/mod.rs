@@ -4,11 +4,22 @@
 //!   gives them their key create-only, and makes every folder above durable before it returns.
 //! * A key is unique for ever, so nothing is ever replaced.
 
+#[cfg(test)]
+mod contract;
+mod copies;
 pub mod disk;
+mod fault;
 mod folders;
 pub mod key;
 #[cfg(test)]
 pub mod memory;
+mod probe;
+mod publish;
+mod reader;
+mod removal;
+mod root;
+mod staging;
+mod walk;
 
 use std::io;
 

@@ -1,0 +1,63 @@
+//! An open blob on disk.
+
+use std::fs::File;
+use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt as _;
+
+use rustix::fs::{Advice, OFlags};
+use rustix::io::Errno;
+
+use super::fault::Doing as _;
+use super::root::{Root, open_file};
+use super::{BlobError, BlobReader};
+
+/// The largest page of any machine we run on: the kernel forgets whole pages only.
+const PAGE_BYTES: u64 = 64 * 1024;
+
+pub(super) struct DiskReader {
+    file: File,
+    path: String,
+    size_bytes: u64,
+}
+
+impl DiskReader {
+    pub(super) fn open(root: &Root, path: String) -> Result<Self, BlobError> {
+        let file = match open_file(&root.folder, &path, OFlags::NOATIME) {
+            // Only the owner of a file may leave its access time alone.
+            Err(error) if error.source.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+                open_file(&root.folder, &path, OFlags::empty())?
+            }
+            opened => opened?,
+        };
+        let size_bytes = file.metadata().doing(|| format!("looking at {path}"))?.len();
+        Ok(Self { file, path, size_bytes })
+    }
+}
+
+impl BlobReader for DiskReader {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize, BlobError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.file.read_at(&mut buffer[filled..], offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(BlobError::new(format!("reading {}", self.path), error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn forget_cache(&mut self, offset: u64, length: u64) {
+        let start = offset / PAGE_BYTES * PAGE_BYTES;
+        let end = offset.saturating_add(length).checked_next_multiple_of(PAGE_BYTES).unwrap_or(u64::MAX);
+        if let Some(length) = NonZeroU64::new(end - start) {
+            // A refusal leaves the cache as it was, which the contract allows.
+            let _ = rustix::fs::fadvise(&self.file, start, Some(length), Advice::DontNeed);
+        }
+    }
+}
