@@ -1,32 +1,82 @@
 //! What we promise to keep. `Store` is where bytes and rows meet; its methods are the operations.
 //!
-//! * 201 means kept: [`Upload::finish`] returns after bytes and row are on stable storage.
+//! * 201 means kept: [`crate::store::upload::Upload::finish`] returns after bytes and row are on stable storage.
 //! * Write once: the catalog's unique index on (account, name) of live rows is the only judge of who wins.
-//! * Nothing goes early: lives end by [`Store::now`], the guarded time, alone.
-//! * Every byte that [`Download::next`] yields was checked against the block sums of the stored file.
+//! * Nothing goes early: lives end by [`crate::store::Store::now`], the guarded time, alone.
+//! * Every byte that [`crate::store::read::Download::next`] yields was checked against the block sums of the stored file.
 
 pub mod accounts;
+pub mod background;
+mod backup;
 pub mod blobs;
 pub mod catalog;
+pub mod check;
+mod commit;
+mod control;
 pub mod error;
+mod expire;
+mod guarded_time;
 pub mod home;
 pub mod list;
+pub mod open;
+mod promises;
 pub mod read;
+pub mod rebuild;
+pub mod reconcile;
+mod rows;
+mod scrub;
 pub mod sessions;
+mod suspension;
+pub mod time;
 pub mod upload;
+mod verify;
 
-use crate::clock::Clock;
-use crate::config::StoreConfig;
-use crate::model::account::Account;
-use crate::model::file_name::FileName;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod model_check;
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
 use crate::model::instant::Instant;
-use crate::model::stored_file::StoredFile;
+use blobs::{BlobError, BlobFault, Blobs};
+use catalog::{Catalog, CatalogError, Connection, Fault};
+use home::Home;
+use promises::Promises;
+use suspension::Suspension;
+use time::StoreTime;
 
 pub use error::{Error, Result};
 
 /// Catalog, blobs and clock, open. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    catalog: Catalog,
+    blobs: Arc<dyn Blobs>,
+    time: StoreTime,
+    promises: Arc<Promises>,
+    suspension: Suspension,
+    /// Commits and marks that go on when their caller has gone.
+    tasks: TaskTracker,
+    settings: Settings,
+    /// Holds the lock of the data directory for as long as the store is open.
+    _home: Option<Home>,
+}
+
+/// What of the configuration matters after opening.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    disk_reserve_bytes: u64,
+    scrub_days: u64,
+    control_copies: usize,
+    sessions_per_account: u64,
+}
 
 /// What an operator should know at a glance.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,28 +90,92 @@ pub struct Health {
 }
 
 impl Store {
-    /// Opens the store for `serve`: exclusive, migrating, making what is missing.
-    pub async fn open(config: &StoreConfig, clock: Clock) -> Result<Self> {
-        todo!("{config:?} {clock:?}")
-    }
-
-    /// Opens the store for a command, beside a server or without one.
-    pub async fn open_beside(config: &StoreConfig, clock: Clock) -> Result<Self> {
-        todo!("{config:?} {clock:?}")
-    }
-
     /// Guarded time: what ends lives and sessions. Never goes back, never jumps ahead by more than 25 h in all.
     pub fn now(&self) -> Instant {
-        todo!()
+        self.inner.time.now()
     }
 
     /// Health now; asks the catalog.
     pub async fn health(&self) -> Health {
-        todo!()
+        let answer = self.read(|connection| connection.query("SELECT value FROM counters WHERE name = 'control'", &[])).await;
+        Health {
+            writes_suspended: self.inner.suspension.reason(),
+            expiry_paused: self.inner.time.paused(),
+            catalog_down: answer.err().map(|_| "the catalog does not answer".to_owned()),
+        }
     }
 
-    /// The live, unexpired file of that name.
-    pub async fn find(&self, account: &Account, name: &FileName) -> Result<Option<StoredFile>> {
-        todo!("{account:?} {name:?}")
+    /// Waits until every commit that was begun has ended.
+    pub async fn settled(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.tasks.reopen();
     }
+
+    /// Runs `work` on the catalog outside any transaction of ours.
+    async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
+    {
+        self.inner.catalog.read(work).await.map_err(|error| self.catalog_failed(error))
+    }
+
+    /// Runs `work` in the next shared transaction; an Err of its own fails everybody in it.
+    async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
+    {
+        self.inner.suspension.check()?;
+        self.inner.catalog.write(work).await.map_err(|error| self.catalog_failed(error))
+    }
+
+    /// Runs blocking work on the blobs. It runs to its end even when the caller goes away.
+    async fn blocking<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Blobs) -> T + Send + 'static,
+    {
+        let blobs = Arc::clone(&self.inner.blobs);
+        tokio::task::spawn_blocking(move || work(&*blobs)).await.map_err(|panic| Error::Internal(panic.into()))
+    }
+
+    fn catalog_failed(&self, error: CatalogError) -> Error {
+        match error.fault {
+            Fault::Failed => Error::Internal(error.into()),
+            Fault::Unavailable => Error::Unavailable(error.into()),
+            Fault::Full => {
+                tracing::warn!(error = %chain(&error), "the catalog's disk is full");
+                Error::DiskFull { free_bytes: 0, needed_bytes: 0 }
+            }
+            Fault::Io => self.inner.suspension.suspend(&chain(&error)),
+            Fault::InDoubt => Error::InDoubt(error.into()),
+        }
+    }
+
+    /// What a failed call on the write path means; EIO ends writing until a restart.
+    fn blob_write_failed(&self, error: BlobError, needed_bytes: u64) -> Error {
+        match error.fault {
+            BlobFault::Full => {
+                tracing::warn!(error = %chain(&error), "the disk is full");
+                Error::DiskFull { free_bytes: 0, needed_bytes }
+            }
+            BlobFault::Io => self.inner.suspension.suspend(&chain(&error)),
+            BlobFault::Unavailable => Error::Unavailable(error.into()),
+            BlobFault::NotFound | BlobFault::Failed => Error::Internal(error.into()),
+        }
+    }
+}
+
+/// An error and its causes on one line, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }

@@ -1,34 +1,178 @@
 //! Uploads: admitted, received in bounded memory, committed once.
 
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 
-use super::{Result, Store};
+use super::blobs::{BlobError, Staged};
+use super::promises::Promise;
+use super::{Error, Result, Store, rows};
 use crate::model::account::Account;
-use crate::model::digest::Sha256Digest;
+use crate::model::digest::{Hasher, Sha256Digest};
 use crate::model::file_name::FileName;
-use crate::model::stored_file::StoredFile;
+use crate::model::stored_file::{StoredFile, quota_bytes};
+
+/// Bytes collected before a blocking thread hashes and writes them. Two such buffers are in use at once.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Files that the disk must have room for beside the one that is admitted.
+const RESERVE_FILES: u64 = 8;
 
 /// One upload in flight: unseen by everybody. Dropping it frees its space.
-pub struct Upload {}
+pub struct Upload {
+    store: Store,
+    pub(super) account: Account,
+    pub(super) name: FileName,
+    pub(super) promised: u64,
+    received: u64,
+    buffer: Vec<u8>,
+    sink: Sinking,
+}
+
+/// Where the received bytes go: at rest, or on a blocking thread that takes a buffer in.
+enum Sinking {
+    Idle(Box<Sink>),
+    Busy(JoinHandle<TakenIn>),
+    Failed,
+}
+
+/// The sink again, the buffer that it emptied, and how that went.
+type TakenIn = (Box<Sink>, Vec<u8>, Result<(), BlobError>);
+
+pub(super) struct Sink {
+    pub(super) staged: Box<dyn Staged>,
+    pub(super) hasher: Hasher,
+    pub(super) promise: Promise,
+}
+
+impl Sink {
+    pub(super) fn take_in(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        self.hasher.update(bytes);
+        self.staged.write(bytes)?;
+        self.promise.wrote(bytes.len() as u64);
+        Ok(())
+    }
+}
 
 impl Store {
     /// Admits an upload of exactly `size_bytes`: the name is free, quota and disk have room, counting what uploads in flight have
     /// promised. Errors: `NameTaken`, `OverQuota`, `DiskFull`, `WritesSuspended`, `AccountClosed`, `Unavailable`.
     pub async fn begin_upload(&self, account: &Account, name: &FileName, size_bytes: u64) -> Result<Upload> {
-        todo!("{account:?} {name:?} {size_bytes}")
+        let (owner, wanted) = (account.id.clone(), name.clone());
+        let (fresh, holder) = self
+            .read(move |connection| {
+                let Some(account) = rows::account(connection, &owner)? else { return Ok((None, None)) };
+                let holder = rows::live_file(connection, &account, &wanted)?;
+                Ok((Some(account), holder))
+            })
+            .await?;
+        if let Some(holder) = holder {
+            return Err(Error::NameTaken(Box::new(holder)));
+        }
+        let account = fresh.ok_or(Error::NotFound)?;
+        closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason }))?;
+        self.inner.suspension.check()?;
+        let promise = self.admit(&account, name, size_bytes).await?;
+        let staged = self.blocking(super::blobs::Blobs::stage).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
+        let sink = Box::new(Sink { staged, hasher: Hasher::default(), promise });
+        let room = usize::try_from(size_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+        Ok(Upload {
+            store: self.clone(),
+            account,
+            name: name.clone(),
+            promised: size_bytes,
+            received: 0,
+            buffer: Vec::with_capacity(room),
+            sink: Sinking::Idle(sink),
+        })
     }
+
+    async fn admit(&self, account: &Account, name: &FileName, size_bytes: u64) -> Result<Promise> {
+        let reserve = self.inner.settings.disk_reserve_bytes;
+        let space = self.blocking(super::blobs::Blobs::space).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
+        let needed_quota = quota_bytes(name, size_bytes);
+        self.inner.promises.admit(&account.id, size_bytes, needed_quota, |unwritten, promised_quota| {
+            let used = account.used_bytes.saturating_add(promised_quota);
+            if let Some(quota) = account.quota_bytes
+                && used.saturating_add(needed_quota) > quota
+            {
+                return Err(Error::OverQuota { quota_bytes: quota, used_bytes: used, needed_bytes: needed_quota });
+            }
+            let free = space.free_bytes.saturating_sub(reserve).saturating_sub(unwritten);
+            if size_bytes > free || space.free_bytes < reserve || space.free_files < RESERVE_FILES {
+                return Err(Error::DiskFull { free_bytes: free, needed_bytes: size_bytes });
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Why an account takes no uploads, where it does not.
+pub(super) fn closed_reason(account: &Account) -> Option<String> {
+    if account.removed_at.is_some() {
+        return Some("it was removed".to_owned());
+    }
+    account.disabled.clone()
 }
 
 impl Upload {
     /// Takes the next bytes; at most about 1 MiB of memory is used, whatever the size. More than promised: `WrongSize`.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        todo!("{}", bytes.len())
+        self.received = self.received.saturating_add(bytes.len() as u64);
+        if self.received > self.promised {
+            return Err(Error::WrongSize { promised: self.promised, received: self.received });
+        }
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(BUFFER_BYTES - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            rest = later;
+            if self.buffer.len() == BUFFER_BYTES {
+                self.hand_over().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Syncs, publishes, commits; runs to its end even when the caller stops waiting. `expected` are digests that the client sent.
     /// After Ok the file is kept. Errors: `WrongSize`, `DigestMismatch`, `NameTaken`, `OverQuota`, `DiskFull`, `AccountClosed`,
     /// `InDoubt`, `WritesSuspended`, `Unavailable`.
-    pub async fn finish(self, expected: Vec<Sha256Digest>) -> Result<StoredFile> {
-        todo!("{expected:?}")
+    pub async fn finish(mut self, expected: Vec<Sha256Digest>) -> Result<StoredFile> {
+        if self.received != self.promised {
+            return Err(Error::WrongSize { promised: self.promised, received: self.received });
+        }
+        let (sink, _) = self.rest().await?;
+        let Self { store, account, name, promised, buffer, .. } = self;
+        let committing = store.clone();
+        let commit = async move {
+            let sealed = committing.seal(account, name, promised, sink, buffer, expected).await?;
+            committing.commit(sealed).await
+        };
+        store.inner.tasks.spawn(commit).await.map_err(|panic| Error::Internal(panic.into()))?
+    }
+
+    /// Gives the full buffer to a blocking thread and goes on with the one that comes back.
+    async fn hand_over(&mut self) -> Result<()> {
+        let (mut sink, recycled) = self.rest().await?;
+        let full = std::mem::replace(&mut self.buffer, recycled);
+        self.sink = Sinking::Busy(tokio::task::spawn_blocking(move || {
+            let outcome = sink.take_in(&full);
+            let mut empty = full;
+            empty.clear();
+            (sink, empty, outcome)
+        }));
+        Ok(())
+    }
+
+    /// Waits for the sink to come to rest and takes it out, with an empty buffer.
+    async fn rest(&mut self) -> Result<(Box<Sink>, Vec<u8>)> {
+        match std::mem::replace(&mut self.sink, Sinking::Failed) {
+            Sinking::Idle(sink) => Ok((sink, Vec::with_capacity(self.buffer.capacity()))),
+            Sinking::Busy(task) => {
+                let (sink, buffer, outcome) = task.await.map_err(|panic| Error::Internal(panic.into()))?;
+                outcome.map_err(|error| self.store.blob_write_failed(error, self.promised))?;
+                Ok((sink, buffer))
+            }
+            Sinking::Failed => Err(Error::Internal("an upload went on after it had failed".into())),
+        }
     }
 }

@@ -1,0 +1,99 @@
+//! What the store does by itself while a server runs: time, expiry, reconciliation, scrub, small copies.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::{Result, Store};
+use crate::shutdown::Shutdown;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Store {
+    /// Runs until the stop is given, then waits for commits under way and notes that the end was a clean one.
+    pub async fn run(&self, shutdown: Shutdown) {
+        let was_clean = self.note_start().await.inspect_err(|error| warn("noting the start", error)).unwrap_or(false);
+        if !was_clean {
+            tracing::warn!("the last server on this store did not end cleanly: catalog and blobs are being checked");
+        }
+        tokio::join!(
+            self.every(SECOND, &shutdown, "following the clocks", || self.tick_time()),
+            self.every(30 * SECOND, &shutdown, "storing the time", || self.keep_time()),
+            self.every(SECOND, &shutdown, "expiry", || async { self.expire_due().await.map(note_expired) }),
+            self.every(HOUR, &shutdown, "removing doomed bytes", || async { self.remove_doomed().await.map(drop) }),
+            self.every(HOUR, &shutdown, "forgetting sessions", || self.forget_sessions()),
+            self.every(DAY, &shutdown, "forgetting ended files", || self.forget_ended()),
+            self.every(5 * MINUTE, &shutdown, "the small copies", || self.write_control_if_stale()),
+            self.every(DAY, &shutdown, "the daily small copy", || self.write_control()),
+            self.look_after_blobs(was_clean, &shutdown),
+        );
+        self.settled().await;
+        if self.health().await.writes_suspended.is_none() {
+            let kept = async { self.keep_time().await.and(self.note_clean_end().await) };
+            kept.await.unwrap_or_else(|error| warn("noting the end", &error));
+        }
+    }
+
+    /// Reconciles at start and daily, scrubs in between; after an end that was not clean it looks closer.
+    async fn look_after_blobs(&self, was_clean: bool, shutdown: &Shutdown) {
+        if !was_clean {
+            self.inner.catalog.integrity_check().await.unwrap_or_else(|error| {
+                drop(self.inner.suspension.suspend(&super::chain(&error)));
+            });
+        }
+        tokio::join!(self.every(DAY, shutdown, "reconciliation", || self.reconcile_and_tell(shutdown)), async {
+            if !was_clean {
+                self.scrub_newest(shutdown).await.unwrap_or_else(|error| warn("scrub", &error));
+            }
+            self.every(10 * MINUTE, shutdown, "scrub", || async { self.scrub_due(shutdown).await.map(drop) }).await;
+        });
+    }
+
+    async fn reconcile_and_tell(&self, shutdown: &Shutdown) -> Result<()> {
+        let report = self.reconcile(shutdown).await?;
+        if report != super::reconcile::ReconcileReport::default() {
+            tracing::info!(
+                adopted = report.adopted,
+                doomed = report.doomed,
+                quarantined = report.quarantined,
+                missing = report.missing,
+                foreign = report.foreign,
+                staging_removed = report.staging_removed,
+                "rows and blobs were reconciled"
+            );
+        }
+        Ok(())
+    }
+
+    /// Does the work now and at every period until the stop. A failure is logged and the next period tries again.
+    async fn every<F, W>(&self, period: Duration, shutdown: &Shutdown, what: &str, work: W)
+    where
+        F: Future<Output = Result<()>>,
+        W: Fn() -> F,
+    {
+        let mut stopping = shutdown.clone();
+        let mut timer = tokio::time::interval(period);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stopping.stopped() => return,
+                _ = timer.tick() => {}
+            }
+            if let Err(error) = work().await {
+                warn(what, &error);
+            }
+        }
+    }
+}
+
+fn note_expired(files: u64) {
+    if files > 0 {
+        tracing::info!(files, "files expired");
+    }
+}
+
+fn warn(what: &str, error: &super::Error) {
+    tracing::warn!(what, error = %super::chain(error), "background work failed; it is tried again");
+}

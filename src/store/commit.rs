@@ -1,0 +1,210 @@
+//! Publish, then row: the only place that does both.
+//!
+//! The order is: digests match, bytes synced, blob published, folders durable, row committed, answer. Whoever stops waiting
+//! changes nothing: the steps run in a task of their own. What happens to a blob whose row was not to be:
+//!
+//! * a conflict that the catalog judged: the blob's own row is made `doomed` in the same transaction;
+//! * a failed transaction, or one whose outcome is unknown: the blob is left alone for reconciliation.
+
+use super::blobs::BlobKey;
+use super::catalog::{CatalogError, Connection};
+use super::upload::{Sink, closed_reason};
+use super::{Error, Result, Store, rows};
+use crate::model::account::Account;
+use crate::model::digest::{BlockSums, Sha256Digest};
+use crate::model::file_name::FileName;
+use crate::model::instant::{DAY_MICROS, Instant};
+use crate::model::stored_file::{BlobId, FileState, StoredFile, quota_bytes};
+
+/// A published blob that has no row yet.
+#[derive(Clone)]
+pub(super) struct Sealed {
+    pub(super) key: BlobKey,
+    pub(super) size_bytes: u64,
+    pub(super) sums: BlockSums,
+    account: Account,
+}
+
+/// A process that was frozen longer than this between publish and commit does not go on: its blob may have been adopted and
+/// have expired since.
+const COMMIT_MICROS: i64 = DAY_MICROS;
+
+/// What the catalog decided.
+enum Verdict {
+    Stored(Box<StoredFile>),
+    NameTaken(Box<StoredFile>),
+    OverQuota {
+        quota_bytes: u64,
+        used_bytes: u64,
+    },
+    Closed(String),
+    /// The blob's own row was judged otherwise while the name was held; the name is free again.
+    TryAgain,
+    /// The upload was published a day ago or longer: what became of its blob is reconciliation's business.
+    TooLate,
+}
+
+impl Store {
+    /// Takes the last bytes in, compares digests, syncs and publishes.
+    pub(super) async fn seal(
+        &self,
+        account: Account,
+        name: FileName,
+        size_bytes: u64,
+        mut sink: Box<Sink>,
+        last_bytes: Vec<u8>,
+        expected: Vec<Sha256Digest>,
+    ) -> Result<Sealed> {
+        self.inner.suspension.check()?;
+        let kept_from = self.inner.time.kept_from();
+        let published = self
+            .blocking(move |_| {
+                sink.take_in(&last_bytes).map_err(Unsealed::Disk)?;
+                let Sink { staged, hasher, promise } = *sink;
+                let (sha256, sums) = hasher.finish();
+                if let Some(sent) = expected.into_iter().find(|sent| *sent != sha256) {
+                    return Err(Unsealed::Digest { sent, computed: sha256 });
+                }
+                let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
+                staged.publish(&key).map_err(Unsealed::Disk)?;
+                drop(promise);
+                Ok(Sealed { key, size_bytes, sums, account })
+            })
+            .await?;
+        published.map_err(|error| match error {
+            Unsealed::Digest { sent, computed } => Error::DigestMismatch { sent, computed },
+            Unsealed::Disk(error) => self.blob_write_failed(error, size_bytes),
+        })
+    }
+
+    /// Gives a published blob its row, in a transaction shared with other uploads.
+    pub(super) async fn commit(&self, sealed: Sealed) -> Result<StoredFile> {
+        let (blob, store) = (sealed.clone(), self.clone());
+        let outcome = match self.write(move |connection| insert(connection, &blob, store.now())).await {
+            Ok(verdict) => Ok(verdict),
+            Err(Error::InDoubt(cause)) => self.find_committed(&sealed, cause).await,
+            Err(error) => Err(error),
+        };
+        let needed_bytes = quota_bytes(&sealed.key.name, sealed.size_bytes);
+        let refusal = match outcome? {
+            Verdict::Stored(file) => return Ok(*file),
+            Verdict::NameTaken(holder) => Error::NameTaken(holder),
+            Verdict::OverQuota { quota_bytes, used_bytes } => Error::OverQuota { quota_bytes, used_bytes, needed_bytes },
+            Verdict::Closed(reason) => Error::AccountClosed { reason },
+            Verdict::TryAgain => Error::Unavailable("the upload met the end of another file of its name".into()),
+            Verdict::TooLate => return Err(Error::InDoubt("the upload stood still for a day before its commit".into())),
+        };
+        self.remove_in_background(sealed.key);
+        Err(refusal)
+    }
+
+    /// After a commit in doubt: found on another connection means stored; anything else stays in doubt.
+    async fn find_committed(&self, sealed: &Sealed, cause: Box<dyn std::error::Error + Send + Sync>) -> Result<Verdict> {
+        let (account, id) = (sealed.account.clone(), sealed.key.id.clone());
+        match self.read(move |connection| rows::file_of_blob(connection, Some(&account), &id)).await {
+            Ok(Some(file)) if file.state == FileState::Live => Ok(Verdict::Stored(Box::new(file))),
+            _ => Err(Error::InDoubt(cause)),
+        }
+    }
+}
+
+enum Unsealed {
+    Digest { sent: Sha256Digest, computed: Sha256Digest },
+    Disk(super::blobs::BlobError),
+}
+
+/// The row of a PUT, judged by the unique indexes and the quota.
+fn insert(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Result<Verdict, CatalogError> {
+    let Sealed { key, size_bytes, account, .. } = sealed;
+    if now.micros_since(key.kept_from) >= COMMIT_MICROS {
+        return Ok(Verdict::TooLate);
+    }
+    let counted = rows::signed(quota_bytes(&key.name, *size_bytes));
+    let statement = "UPDATE accounts SET used = used + $2, change = change + 1, \
+                     changed_at = CASE WHEN changed_at >= $3 THEN changed_at + 1 ELSE $3 END \
+                     WHERE id = $1 AND disabled IS NULL AND removed_at IS NULL AND (quota IS NULL OR used + $2 <= quota) \
+                     RETURNING change, changed_at";
+    let admitted = connection.query(statement, &[key.account.as_str().into(), counted.into(), now.micros().into()])?;
+    let Some(admitted) = admitted.first() else { return refuse(connection, sealed, now) };
+    let (change, created_at) = (admitted.int(0)?, Instant::from_micros(admitted.int(1)?));
+    if insert_row(connection, sealed, FileState::Live, change, created_at)? == 1 || take_over(connection, sealed, change, created_at)? {
+        insert_sums(connection, key, &sealed.sums)?;
+        let file = rows::file_of_blob(connection, Some(account), &key.id)?;
+        return Ok(Verdict::Stored(Box::new(file.ok_or_else(lost_row)?)));
+    }
+    connection.execute("UPDATE accounts SET used = used - $2 WHERE id = $1", &[key.account.as_str().into(), counted.into()])?;
+    refuse(connection, sealed, now)
+}
+
+/// Why there is no row: adopted meanwhile (then it is stored), name taken, account closed, or quota. A refused blob is doomed here.
+fn refuse(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Result<Verdict, CatalogError> {
+    let key = &sealed.key;
+    if let Some(own) = rows::file_of_blob(connection, Some(&sealed.account), &key.id)?
+        && own.state == FileState::Live
+    {
+        return Ok(Verdict::Stored(Box::new(own)));
+    }
+    if insert_row(connection, sealed, FileState::Doomed, 0, now)? == 0 {
+        let statement = "UPDATE files SET state = 'doomed' WHERE random = $1 AND state = 'checking'";
+        connection.execute(statement, &[key.id.as_str().into()])?;
+    }
+    if let Some(holder) = rows::live_file(connection, &sealed.account, &key.name)? {
+        return Ok(Verdict::NameTaken(Box::new(holder)));
+    }
+    let Some(account) = rows::account(connection, &key.account)? else { return Ok(Verdict::Closed("it is gone".to_owned())) };
+    if let Some(reason) = closed_reason(&account) {
+        return Ok(Verdict::Closed(reason));
+    }
+    let needed_bytes = quota_bytes(&key.name, sealed.size_bytes);
+    let over = account.quota_bytes.filter(|quota| account.used_bytes.saturating_add(needed_bytes) > *quota);
+    Ok(over.map_or(Verdict::TryAgain, |quota_bytes| Verdict::OverQuota { quota_bytes, used_bytes: account.used_bytes }))
+}
+
+/// 1 where the row is new; 0 where the blob has a row already, or the name a live one.
+fn insert_row(
+    connection: &mut dyn Connection,
+    sealed: &Sealed,
+    state: FileState,
+    change: i64,
+    created_at: Instant,
+) -> Result<u64, CatalogError> {
+    let Sealed { key, size_bytes, account, .. } = sealed;
+    let end = match account.kind {
+        crate::model::account::Kind::Archive => account.retention.expires_at(created_at, key.kept_from),
+        crate::model::account::Kind::Vault => Instant::FOREVER,
+    };
+    connection.execute(
+        "INSERT INTO files (random, account, name, state, size, sha256, change, created_at, kept_from, expires_at, checked_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $8) ON CONFLICT DO NOTHING",
+        &[
+            key.id.as_str().into(),
+            key.account.as_str().into(),
+            key.name.as_bytes().into(),
+            state.as_str().into(),
+            rows::signed(*size_bytes).into(),
+            key.sha256.0[..].into(),
+            change.into(),
+            created_at.micros().into(),
+            key.kept_from.seconds().into(),
+            rows::end_value(end),
+        ],
+    )
+}
+
+/// Makes the `checking` row that reconciliation gave this blob live, unless the name is held.
+fn take_over(connection: &mut dyn Connection, sealed: &Sealed, change: i64, created_at: Instant) -> Result<bool, CatalogError> {
+    let statement = "UPDATE files SET state = 'live', change = $2, created_at = $3, checked_at = $3 \
+                     WHERE random = $1 AND state = 'checking' AND NOT EXISTS \
+                     (SELECT 1 FROM files AS other WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')";
+    let values = [sealed.key.id.as_str().into(), change.into(), created_at.micros().into()];
+    Ok(connection.execute(statement, &values)? == 1)
+}
+
+pub(super) fn insert_sums(connection: &mut dyn Connection, key: &BlobKey, sums: &BlockSums) -> Result<(), CatalogError> {
+    let statement = "INSERT INTO block_sums (random, format, sums) VALUES ($1, $2, $3) ON CONFLICT (random) DO NOTHING";
+    connection.execute(statement, &[key.id.as_str().into(), BlockSums::FORMAT.into(), sums.to_bytes().into()]).map(drop)
+}
+
+fn lost_row() -> CatalogError {
+    CatalogError::new(super::catalog::Fault::Failed, "a row that was just written cannot be read")
+}

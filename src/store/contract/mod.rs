@@ -1,0 +1,56 @@
+//! The store's promises as functions, run against memory and disk × SQLite and PostgreSQL.
+
+mod lives;
+mod random_lives;
+mod recovery;
+mod rig;
+mod uploads;
+
+use rig::{BlobsKind, CatalogKind, Rig};
+
+/// Runs each promise against every pair of backends.
+macro_rules! on_every_backend {
+    ($($module:ident :: $promise:ident),* $(,)?) => {
+        on_every_backend!(@pair memory_sqlite, Memory, Sqlite, $($module::$promise),*);
+        on_every_backend!(@pair memory_postgres, Memory, Postgres, $($module::$promise),*);
+        on_every_backend!(@pair disk_sqlite, Disk, Sqlite, $($module::$promise),*);
+        on_every_backend!(@pair disk_postgres, Disk, Postgres, $($module::$promise),*);
+    };
+    (@pair $pair:ident, $blobs:ident, $catalog:ident, $($module:ident :: $promise:ident),*) => {
+        mod $pair {
+            use super::{BlobsKind, CatalogKind, Rig};
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    if let Some(rig) = Rig::new(BlobsKind::$blobs, CatalogKind::$catalog).await {
+                        super::$module::$promise(rig).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+on_every_backend![
+    uploads::a_stored_file_reads_back_whole_and_in_ranges,
+    uploads::a_second_put_of_a_name_is_refused_and_leaves_nothing,
+    uploads::of_many_uploads_of_one_name_exactly_one_wins,
+    uploads::an_upload_in_flight_is_unseen_and_dropping_it_frees_its_space,
+    uploads::wrong_sizes_and_digests_store_nothing,
+    uploads::the_quota_counts_what_is_promised_and_judges_again_in_the_commit,
+    uploads::a_commit_goes_on_when_its_caller_has_gone,
+    uploads::disabling_the_account_breaks_an_upload,
+    uploads::a_disk_error_ends_writing_and_leaves_reading,
+    lives::a_file_ends_at_its_time_and_its_name_is_free_a_day_later,
+    lives::raising_lengthens_lives_and_lowering_shortens_none,
+    lives::a_clock_that_jumps_ahead_ends_nothing_until_it_is_accepted,
+    lives::sessions_end_after_24_hours_and_are_remembered_for_30_days,
+    lives::rotating_disabling_and_removing_end_sessions_at_once,
+    lives::the_101st_session_ends_the_oldest,
+    recovery::a_blob_without_a_row_is_adopted_as_it_was,
+    recovery::second_copies_go_and_other_bytes_are_quarantined,
+    recovery::blobs_of_an_unknown_account_wait_for_its_return,
+    recovery::a_row_without_its_blob_is_damaged_and_never_dropped,
+    recovery::damage_breaks_the_download_and_a_clean_check_takes_the_mark_off,
+    recovery::an_older_catalog_takes_accounts_and_retentions_from_the_newest_copy,
+];

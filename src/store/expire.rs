@@ -1,0 +1,168 @@
+//! The end of lives: rows are doomed when they are due, then their bytes go, then the row.
+//!
+//! Doomed in one transaction that repeats its whole condition; then unlink and sync; then the row moves to `ended`. A crash
+//! between the steps leaves a doomed row, which is taken up again at start and every hour.
+
+use super::blobs::BlobKey;
+use super::catalog::{CatalogError, Connection};
+use super::{Result, Store, rows};
+use crate::model::instant::{DAY_MICROS, Instant};
+use crate::model::stored_file::{BlobId, FileState, NAME_HOLD_MICROS, StoredFile};
+
+/// Rows of one batch: a batch holds the writer for about a millisecond.
+const BATCH_ROWS: usize = 100;
+/// How long the memory of an ended file is kept.
+pub(super) const ENDED_MICROS: i64 = 400 * DAY_MICROS;
+
+impl Store {
+    /// Ends every life that was over 24 hours ago and removes the bytes; returns how many. Does nothing while expiry is paused.
+    pub async fn expire_due(&self) -> Result<u64> {
+        let mut ended = 0;
+        loop {
+            if self.inner.time.paused().is_some() {
+                return Ok(ended);
+            }
+            let due = self.now().plus_micros(-NAME_HOLD_MICROS);
+            let candidates = self.candidates(due).await?;
+            let more = candidates.len() == BATCH_ROWS;
+            if candidates.is_empty() {
+                return Ok(ended);
+            }
+            ended += self.doom(candidates, due).await?;
+            self.remove_doomed().await?;
+            if !more {
+                return Ok(ended);
+            }
+        }
+    }
+
+    async fn candidates(&self, due: Instant) -> Result<Vec<String>> {
+        let statement = format!(
+            "SELECT random FROM files WHERE state = 'live' AND expires_at IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT {BATCH_ROWS}"
+        );
+        self.read(move |connection| {
+            let found = connection.query(&statement, &[due.micros().into()])?;
+            found.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+        })
+        .await
+    }
+
+    async fn doom(&self, candidates: Vec<String>, due: Instant) -> Result<u64> {
+        let store = self.clone();
+        self.write(move |connection| {
+            let mut doomed = 0;
+            for random in &candidates {
+                doomed += doom_one(connection, random, due, store.now())?;
+            }
+            Ok(doomed)
+        })
+        .await
+    }
+
+    /// Removes the bytes and rows of everything that is doomed; what fails is tried again later.
+    pub async fn remove_doomed(&self) -> Result<u64> {
+        let (mut removed, mut after) = (0, String::new());
+        loop {
+            let from = after.clone();
+            let doomed = self.read(move |connection| doomed_after(connection, &from)).await?;
+            let Some(last) = doomed.last() else { return Ok(removed) };
+            after = last.id.as_str().to_owned();
+            let gone = self.unlink(doomed).await?;
+            removed += gone.len() as u64;
+            self.forget(gone).await?;
+        }
+    }
+
+    /// The files whose bytes are durably gone now.
+    async fn unlink(&self, doomed: Vec<StoredFile>) -> Result<Vec<StoredFile>> {
+        self.blocking(move |blobs| {
+            doomed.into_iter().filter(|file| match blobs.remove(&BlobKey::of(file)) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::warn!(error = %super::chain(&error), blob.id = %file.id, "bytes could not be removed; they are tried again");
+                    false
+                }
+            }).collect()
+        })
+        .await
+    }
+
+    async fn forget(&self, gone: Vec<StoredFile>) -> Result<()> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        self.write(move |connection| gone.iter().try_for_each(|file| forget_one(connection, file, now))).await
+    }
+
+    /// Removes a refused upload's blob without keeping anybody waiting; its row says `doomed`.
+    pub(super) fn remove_in_background(&self, key: BlobKey) {
+        let store = self.clone();
+        self.inner.tasks.spawn(async move {
+            let id = key.id.clone();
+            let outcome = async {
+                let doomed = store.read(move |connection| rows::file_of_blob(connection, None, &id)).await?;
+                let doomed = doomed.filter(|file| file.state == FileState::Doomed).into_iter().collect();
+                let gone = store.unlink(doomed).await?;
+                store.forget(gone).await
+            };
+            if let Err(error) = outcome.await {
+                tracing::warn!(error = %super::chain(&error), "a refused upload's bytes stay until the next hourly removal");
+            }
+        });
+    }
+
+    /// Drops memories older than 400 days.
+    pub(super) async fn forget_ended(&self) -> Result<()> {
+        let before = self.now().plus_micros(-ENDED_MICROS);
+        self.write(move |connection| connection.execute("DELETE FROM ended WHERE ended_at < $1", &[before.micros().into()]).map(drop)).await
+    }
+}
+
+/// Dooms the row where its life, computed again from the account's whole history, is over; else puts it back where it belongs
+/// in the index. 1 where it was doomed.
+fn doom_one(connection: &mut dyn Connection, random: &str, due: Instant, now: Instant) -> Result<u64, CatalogError> {
+    let end = format!(
+        "kept_from * 1000000 + {DAY_MICROS} * (SELECT MAX(days) FROM retentions \
+         WHERE retentions.account = files.account AND retentions.until_at > files.created_at)"
+    );
+    let doom = format!(
+        "UPDATE files SET state = 'doomed', why = 'expired' WHERE random = $1 AND state = 'live' AND {end} <= $2 \
+         AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = files.account AND accounts.kind = 'archive') \
+         RETURNING account, name, size"
+    );
+    let doomed = connection.query(&doom, &[random.into(), due.micros().into()])?;
+    let Some(row) = doomed.first() else {
+        let later = due.plus_micros(DAY_MICROS).micros();
+        let put_back = format!("UPDATE files SET expires_at = COALESCE({end}, $2) WHERE random = $1 AND state = 'live'");
+        connection.execute(&put_back, &[random.into(), later.into()])?;
+        return Ok(0);
+    };
+    let segments = row.bytes(1)?.iter().filter(|byte| **byte == b'/').count() as u64;
+    let counted = row.int(2)?.saturating_add(rows::signed(segments * crate::model::stored_file::SEGMENT_BYTES));
+    let account = row.text(0)?.parse().map_err(|_| CatalogError::new(super::catalog::Fault::Failed, "an account id is none of ours"))?;
+    let change = rows::next_change(connection, &account, -counted, now)?;
+    let number = change.map_or(0, |(number, _)| number);
+    connection.execute("UPDATE files SET change = $2 WHERE random = $1", &[random.into(), number.into()])?;
+    Ok(1)
+}
+
+fn doomed_after(connection: &mut dyn Connection, after: &str) -> Result<Vec<StoredFile>, CatalogError> {
+    let columns = rows::FILE_COLUMNS;
+    let statement = format!("SELECT {columns} FROM files WHERE state = 'doomed' AND random > $1 ORDER BY random LIMIT {BATCH_ROWS}");
+    let found = connection.query(&statement, &[after.into()])?;
+    found.iter().map(|row| rows::file(row, None)).collect()
+}
+
+/// Moves a row whose bytes are gone into `ended`; one that was never live leaves no memory.
+fn forget_one(connection: &mut dyn Connection, file: &StoredFile, now: Instant) -> Result<(), CatalogError> {
+    let id: &BlobId = &file.id;
+    connection.execute(
+        "INSERT INTO ended (random, account, name, size, sha256, created_at, ended_at, why) \
+         SELECT random, account, name, size, sha256, created_at, CAST($2 AS BIGINT), why FROM files \
+         WHERE random = $1 AND state = 'doomed' AND why IS NOT NULL ON CONFLICT DO NOTHING",
+        &[id.as_str().into(), now.micros().into()],
+    )?;
+    connection.execute("DELETE FROM files WHERE random = $1 AND state = 'doomed'", &[id.as_str().into()])?;
+    connection.execute("DELETE FROM block_sums WHERE random = $1", &[id.as_str().into()]).map(drop)
+}

@@ -1,0 +1,147 @@
+//! Rows of the catalog as the model's types, and the few statements that several operations share.
+
+use super::catalog::{CatalogError, Connection, Fault, Row, Value};
+use crate::model::access::{AccountId, SecretHash};
+use crate::model::account::{Account, Kind};
+use crate::model::digest::Sha256Digest;
+use crate::model::file_name::FileName;
+use crate::model::instant::Instant;
+use crate::model::retention::{Retention, RetentionHistory, RetentionSpan};
+use crate::model::stored_file::{BlobId, FileState, StoredFile};
+
+type Result<T> = std::result::Result<T, CatalogError>;
+
+/// The columns that [`file`] reads, in its order.
+pub(super) const FILE_COLUMNS: &str =
+    "random, account, name, state, size, sha256, created_at, kept_from, hidden_at, checked_at, damaged_at";
+
+/// The columns that [`account`] reads, in its order.
+const ACCOUNT_COLUMNS: &str = "id, kind, description, password, quota, used, created_at, disabled, removed_at";
+
+/// A file row. Its end is computed from the history of its account; without an account it has none.
+pub(super) fn file(row: &Row, account: Option<&Account>) -> Result<StoredFile> {
+    let (created_at, kept_from) = (Instant::from_micros(row.int(6)?), Instant::from_seconds(row.int(7)?));
+    let expires_at = account
+        .filter(|account| account.kind == Kind::Archive)
+        .map_or(Instant::FOREVER, |account| account.retention.expires_at(created_at, kept_from));
+    Ok(StoredFile {
+        id: parsed(row.text(0)?, "blob id")?,
+        account: parsed(row.text(1)?, "account id")?,
+        name: FileName::parse(row.bytes(2)?).map_err(|error| broken("name", error))?,
+        state: FileState::parse(row.text(3)?).ok_or_else(|| CatalogError::new(Fault::Failed, "a file's state is none of ours"))?,
+        size_bytes: unsigned(row.int(4)?),
+        sha256: Sha256Digest::from_slice(row.bytes(5)?).map_err(|error| broken("digest", error))?,
+        created_at,
+        kept_from,
+        expires_at,
+        hidden_at: row.optional_int(8)?.map(Instant::from_micros),
+        checked_at: Some(row.int(9)?).filter(|micros| *micros > 0).map(Instant::from_micros),
+        damaged_at: row.optional_int(10)?.map(Instant::from_micros),
+    })
+}
+
+/// The account of this id with its whole history.
+pub(super) fn account(connection: &mut dyn Connection, id: &AccountId) -> Result<Option<Account>> {
+    let rows = connection.query(&format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = $1"), &[id.as_str().into()])?;
+    rows.first().map(|row| account_of(connection, row)).transpose()
+}
+
+/// All accounts by id, removed ones too where asked for.
+pub(super) fn accounts(connection: &mut dyn Connection, removed_too: bool) -> Result<Vec<Account>> {
+    let condition = if removed_too { "" } else { "WHERE removed_at IS NULL" };
+    let rows = connection.query(&format!("SELECT {ACCOUNT_COLUMNS} FROM accounts {condition} ORDER BY id"), &[])?;
+    rows.iter().map(|row| account_of(connection, row)).collect()
+}
+
+fn account_of(connection: &mut dyn Connection, row: &Row) -> Result<Account> {
+    let id: AccountId = parsed(row.text(0)?, "account id")?;
+    let spans = connection.query("SELECT from_at, until_at, days FROM retentions WHERE account = $1", &[id.as_str().into()])?;
+    let spans = spans.iter().map(span).collect::<Result<Vec<_>>>()?;
+    let retention =
+        RetentionHistory::from_spans(spans).ok_or_else(|| CatalogError::new(Fault::Failed, format!("account {id} has no retention")))?;
+    Ok(Account {
+        id,
+        kind: parsed(row.text(1)?, "kind")?,
+        description: row.text(2)?.to_owned(),
+        password: SecretHash::from_digest(Sha256Digest::from_slice(row.bytes(3)?).map_err(|error| broken("password", error))?),
+        quota_bytes: row.optional_int(4)?.map(unsigned),
+        used_bytes: unsigned(row.int(5)?),
+        retention,
+        created_at: Instant::from_micros(row.int(6)?),
+        disabled: row.optional_text(7)?.map(str::to_owned),
+        removed_at: row.optional_int(8)?.map(Instant::from_micros),
+    })
+}
+
+fn span(row: &Row) -> Result<RetentionSpan> {
+    Ok(RetentionSpan {
+        from: Instant::from_micros(row.int(0)?),
+        until: Instant::from_micros(row.int(1)?),
+        retention: Retention::from_days(row.int(2)?).map_err(|error| broken("retention", error))?,
+    })
+}
+
+/// The live row that holds this name.
+pub(super) fn live_file(connection: &mut dyn Connection, account: &Account, name: &FileName) -> Result<Option<StoredFile>> {
+    let statement = format!("SELECT {FILE_COLUMNS} FROM files WHERE account = $1 AND name = $2 AND state = 'live'");
+    let rows = connection.query(&statement, &[account.id.as_str().into(), name.as_bytes().into()])?;
+    rows.first().map(|row| file(row, Some(account))).transpose()
+}
+
+/// The row of this blob, in whatever state.
+pub(super) fn file_of_blob(connection: &mut dyn Connection, account: Option<&Account>, id: &BlobId) -> Result<Option<StoredFile>> {
+    let statement = format!("SELECT {FILE_COLUMNS} FROM files WHERE random = $1");
+    let rows = connection.query(&statement, &[id.as_str().into()])?;
+    rows.first().map(|row| file(row, account)).transpose()
+}
+
+/// A single value of the `store` table.
+pub(super) fn get(connection: &mut dyn Connection, key: &str) -> Result<Option<String>> {
+    let rows = connection.query("SELECT value FROM store WHERE key = $1", &[key.into()])?;
+    rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()
+}
+
+pub(super) fn set(connection: &mut dyn Connection, key: &str, value: &str) -> Result<()> {
+    let statement = "INSERT INTO store (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    connection.execute(statement, &[key.into(), value.into()]).map(drop)
+}
+
+/// Takes the account's next change: its number, and its instant, which is later than every one before.
+/// `added_bytes` are added to what it uses, negative ones taken off, without judging the quota. `None` without such an account.
+pub(super) fn next_change(
+    connection: &mut dyn Connection,
+    account: &AccountId,
+    added_bytes: i64,
+    now: Instant,
+) -> Result<Option<(i64, Instant)>> {
+    let statement = "UPDATE accounts SET used = used + $2, change = change + 1, \
+                     changed_at = CASE WHEN changed_at >= $3 THEN changed_at + 1 ELSE $3 END \
+                     WHERE id = $1 RETURNING change, changed_at";
+    let rows = connection.query(statement, &[account.as_str().into(), added_bytes.into(), now.micros().into()])?;
+    rows.first().map(|row| Ok((row.int(0)?, Instant::from_micros(row.int(1)?)))).transpose()
+}
+
+/// Bytes as the catalog's signed integer; no file comes near its end.
+pub(super) fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn unsigned(bytes: i64) -> u64 {
+    u64::try_from(bytes).unwrap_or(0)
+}
+
+fn parsed<T: std::str::FromStr>(text: &str, what: &str) -> Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    text.parse().map_err(|error| broken(what, error))
+}
+
+fn broken(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> CatalogError {
+    CatalogError::with_source(Fault::Failed, format!("a {what} in the catalog is none of ours"), error)
+}
+
+/// `NULL` for an end that never comes.
+pub(super) fn end_value(end: Instant) -> Value {
+    if end == Instant::FOREVER { Value::Null } else { end.micros().into() }
+}

@@ -1,0 +1,150 @@
+//! Guarded time at work: fed by the clocks, kept in the catalog, shared with the processes beside this one.
+
+use std::sync::Mutex;
+
+use super::catalog::{CatalogError, Connection};
+use super::guarded_time::GuardedTime;
+use super::{Result, Store};
+use crate::clock::Clock;
+use crate::model::instant::Instant;
+
+/// No clock that runs right says an earlier time than this release: 2026-11-24.
+pub(super) const RELEASED_AT: Instant = Instant::from_seconds(1_795_478_400);
+
+/// The running guarded time of this process.
+pub(super) struct StoreTime {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+struct State {
+    guarded: GuardedTime,
+    /// The engine's wall clock minus this machine's, where the engine has one of its own.
+    engine_offset: i64,
+    was_paused: bool,
+}
+
+/// What `clock accept` did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClockAccepted {
+    pub before: Instant,
+    pub after: Instant,
+}
+
+impl StoreTime {
+    /// Reads the stored time, or begins one at `start` (the newest instant the store knows; `None` follows the wall clock at once).
+    pub(super) fn load(clock: Clock, connection: &mut dyn Connection, start: Option<Instant>) -> Result<Self, CatalogError> {
+        let engine_offset = engine_offset(&clock, connection)?;
+        let wall = clock.wall().plus_micros(engine_offset);
+        let (boot, boot_id) = (clock.boot_micros(), clock.boot_id());
+        let begin = start.unwrap_or(wall).max(RELEASED_AT);
+        let mut guarded = stored(connection)?.unwrap_or_else(|| GuardedTime::starting(begin, wall, boot, &boot_id));
+        guarded.tick(wall, boot, &boot_id);
+        Ok(Self { clock, state: Mutex::new(State { guarded, engine_offset, was_paused: false }) })
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.state.lock().expect("nobody panics while holding the time").guarded.at(self.clock.boot_micros())
+    }
+
+    /// From when a life that begins now is counted: the later of guarded and wall time, in whole seconds.
+    pub(super) fn kept_from(&self) -> Instant {
+        Instant::from_seconds(self.now().max(self.wall()).seconds())
+    }
+
+    pub(super) fn wall(&self) -> Instant {
+        let offset = self.state.lock().expect("nobody panics while holding the time").engine_offset;
+        self.clock.wall().plus_micros(offset)
+    }
+
+    /// Why expiry is paused, where it is.
+    pub(super) fn paused(&self) -> Option<String> {
+        let ahead = self.state.lock().expect("nobody panics while holding the time").guarded.paused_by()?;
+        let hours = ahead / crate::model::instant::HOUR_MICROS;
+        Some(format!(
+            "the wall clock is {hours} h ahead of what can be believed; nothing expires until it is set right or `strongroom clock accept`"
+        ))
+    }
+
+    fn tick(&self, stored: Option<&GuardedTime>, engine_offset: i64) -> GuardedTime {
+        let mut state = self.state.lock().expect("nobody panics while holding the time");
+        let (boot, boot_id) = (self.clock.boot_micros(), self.clock.boot_id());
+        if let Some(stored) = stored {
+            state.guarded.merge(stored, boot);
+        }
+        state.engine_offset = engine_offset;
+        let wall = self.clock.wall().plus_micros(engine_offset);
+        state.guarded.tick(wall, boot, &boot_id);
+        let paused = state.guarded.paused_by().is_some();
+        if paused && !state.was_paused {
+            tracing::error!(
+                wall = %wall.rfc3339(),
+                guarded = %state.guarded.at(boot).rfc3339(),
+                "the wall clock jumped ahead: expiry is paused until `strongroom clock accept`"
+            );
+        } else if !paused && state.was_paused {
+            tracing::info!("expiry goes on: the wall clock was confirmed");
+        }
+        state.was_paused = paused;
+        state.guarded.clone()
+    }
+}
+
+impl Store {
+    /// Looks at the clocks and at what other processes stored.
+    pub(super) async fn tick_time(&self) -> Result<()> {
+        let store = self.clone();
+        self.read(move |connection| {
+            let offset = engine_offset(&store.inner.time.clock, connection)?;
+            store.inner.time.tick(stored(connection)?.as_ref(), offset);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stores guarded time, so that a restart goes on from here.
+    pub(super) async fn keep_time(&self) -> Result<()> {
+        let store = self.clone();
+        self.write(move |connection| {
+            let offset = engine_offset(&store.inner.time.clock, connection)?;
+            let guarded = store.inner.time.tick(stored(connection)?.as_ref(), offset);
+            keep(connection, &guarded)
+        })
+        .await
+    }
+
+    /// Takes the wall clock for right: expiry goes on by it, in every process on this store.
+    pub async fn accept_clock(&self) -> Result<ClockAccepted> {
+        let store = self.clone();
+        self.write(move |connection| {
+            let time = &store.inner.time;
+            let offset = engine_offset(&time.clock, connection)?;
+            let mut guarded = time.tick(stored(connection)?.as_ref(), offset);
+            let boot = time.clock.boot_micros();
+            let before = guarded.at(boot);
+            guarded.accept(time.clock.wall().plus_micros(offset), boot);
+            keep(connection, &guarded)?;
+            let after = guarded.at(boot);
+            time.state.lock().expect("nobody panics while holding the time").guarded = guarded;
+            Ok(ClockAccepted { before, after })
+        })
+        .await
+    }
+}
+
+fn engine_offset(clock: &Clock, connection: &mut dyn Connection) -> Result<i64, CatalogError> {
+    if !clock.is_system() {
+        return Ok(0);
+    }
+    Ok(connection.wall_micros()?.map_or(0, |wall| wall.saturating_sub(clock.wall().micros())))
+}
+
+fn stored(connection: &mut dyn Connection) -> Result<Option<GuardedTime>, CatalogError> {
+    let rows = connection.query("SELECT value FROM store WHERE key = 'guarded_time'", &[])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(GuardedTime::from_text(row.text(0)?))
+}
+
+fn keep(connection: &mut dyn Connection, guarded: &GuardedTime) -> Result<(), CatalogError> {
+    super::rows::set(connection, "guarded_time", &guarded.to_text())
+}
