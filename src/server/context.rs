@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
+use super::drain::Drains;
 use super::links::Links;
 use super::metrics::Metrics;
 use super::throttle::Throttle;
@@ -11,10 +12,12 @@ use crate::store::Store;
 
 pub struct Context {
     pub store: Store,
-    limits: RwLock<Arc<Limits>>,
+    limits: LiveLimits,
     pub links: Links,
     pub throttle: Throttle,
     pub metrics: Metrics,
+    /// Bodies of refused requests that are being read and thrown away.
+    pub drains: Drains,
 }
 
 /// Who is at the other end of a connection.
@@ -25,19 +28,43 @@ pub struct Peer {
     pub is_tls: bool,
 }
 
+/// The limits in force. Cheap to clone; clones change together.
+#[derive(Clone)]
+pub struct LiveLimits(Arc<RwLock<Arc<Limits>>>);
+
 impl Context {
     pub fn new(store: Store, limits: Limits, links: Links) -> Self {
-        Self { store, throttle: Throttle::new(&limits), limits: RwLock::new(Arc::new(limits)), links, metrics: Metrics::default() }
+        let throttle = Throttle::new(&limits);
+        Self { store, limits: LiveLimits::new(limits), links, throttle, metrics: Metrics::default(), drains: Drains::default() }
     }
 
     /// The limits in force now.
     pub fn limits(&self) -> Arc<Limits> {
-        Arc::clone(&self.limits.read().expect("nobody panics while holding the limits"))
+        self.limits.get()
+    }
+
+    /// The limits as something that follows when they change.
+    pub fn live_limits(&self) -> LiveLimits {
+        self.limits.clone()
     }
 
     /// Puts new limits in force, for the next request.
     pub fn set_limits(&self, limits: Limits) {
         self.throttle.set_limits(&limits);
-        *self.limits.write().expect("nobody panics while holding the limits") = Arc::new(limits);
+        self.limits.set(limits);
+    }
+}
+
+impl LiveLimits {
+    pub fn new(limits: Limits) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(limits))))
+    }
+
+    pub fn get(&self) -> Arc<Limits> {
+        Arc::clone(&self.0.read().expect("nobody panics while holding the limits"))
+    }
+
+    fn set(&self, limits: Limits) {
+        *self.0.write().expect("nobody panics while holding the limits") = Arc::new(limits);
     }
 }

@@ -2,13 +2,201 @@
 
 use std::sync::Arc;
 
+use http::header::{ALLOW, CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 
+use super::access_log::LoggedAccount;
+use super::auth;
 use super::context::{Context, Peer};
-use super::reply::Body;
+use super::error::ApiError;
+use super::files::{get_file, put_file};
+use super::headers::accept::error_form;
+use super::headers::basic::{self, Login};
+use super::headers::host;
+use super::health::show_health;
+use super::list::{Viewer, get_list};
+use super::operation::{Operation, allowed};
+use super::reply::{self, Body};
+use super::request::RequestHead;
+use super::request_body::RequestBody;
+use super::sessions;
+use crate::model::access::{AccountId, Secret};
+use crate::model::account::Account;
+use crate::store::sessions::Session;
+
+/// Whose a URL is. No name is reserved: with Basic credentials every path is one of the account's, except those of sessions
+/// that exist or existed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Route<'a> {
+    /// `/session/` + 22 letters and digits + `/…`; `path` is what follows the token, with its `/`. The store knows whether
+    /// there is such a session.
+    Session { token: &'a str, path: &'a str },
+    /// It carries Basic credentials, right or wrong.
+    Account,
+    /// `/health` without credentials.
+    Health,
+    /// Anything else below `/session/` without credentials.
+    NoSession,
+    /// Whatever else carries no credentials.
+    Login,
+}
+
+impl<'a> Route<'a> {
+    /// `path` is still percent-encoded.
+    pub fn of(path: &'a str, login: &Login) -> Self {
+        let session = path.strip_prefix("/session/").and_then(|rest| Some(rest.split_at(rest.find('/')?)));
+        match (session, login) {
+            (Some((token, path)), _) if Secret::is_well_formed(token) => Self::Session { token, path },
+            (_, Login::Sent(_) | Login::Malformed) => Self::Account,
+            (_, Login::Absent) if path == "/health" => Self::Health,
+            (_, Login::Absent) if path.starts_with("/session/") => Self::NoSession,
+            (_, Login::Absent) => Self::Login,
+        }
+    }
+}
 
 /// Answers one request; never fails: what goes wrong is an answer, too.
-pub async fn handle(context: Arc<Context>, peer: Peer, request: http::Request<Incoming>) -> http::Response<Body> {
-    drop((context, peer, request));
-    todo!()
+pub async fn handle(context: Arc<Context>, peer: Peer, request: http::Request<Incoming>) -> Response<Body> {
+    let (parts, incoming) = request.into_parts();
+    let mut body = RequestBody::new(incoming, &parts);
+    let head = RequestHead { context, peer, parts };
+    let answer = Box::pin(answer(&head, &mut body)).await;
+    let mut response = answer.into_response(&head);
+    // After these two servers may disagree about what follows, so nothing follows.
+    if head.headers().contains_key(TRANSFER_ENCODING) || head.method() == Method::CONNECT {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    body.leave(&head, &mut response);
+    response
+}
+
+type Outcome = Result<Response<Body>, ApiError>;
+
+/// An outcome and what is known of whom it is for.
+struct Answer {
+    outcome: Outcome,
+    account: Option<AccountId>,
+    /// The list that an error page leads back to.
+    home: Option<String>,
+    is_session: bool,
+}
+
+impl Answer {
+    const fn to_nobody(outcome: Outcome) -> Self {
+        Self { outcome, account: None, home: None, is_session: false }
+    }
+
+    const fn to_session(outcome: Outcome) -> Self {
+        Self { outcome, account: None, home: None, is_session: true }
+    }
+
+    fn into_response(self, head: &RequestHead) -> Response<Body> {
+        let mut response = self.outcome.unwrap_or_else(|error| {
+            error.log();
+            error.into_response(error_form(head.headers()), self.home.as_deref())
+        });
+        if self.is_session {
+            reply::guard_session(response.headers_mut());
+        }
+        reply::guard(response.headers_mut(), head.peer.is_tls);
+        if let Some(account) = self.account {
+            response.extensions_mut().insert(LoggedAccount(account));
+        }
+        response
+    }
+}
+
+async fn answer(head: &RequestHead, body: &mut RequestBody) -> Answer {
+    if let Err(error) = host::check(&head.parts) {
+        return Answer::to_nobody(Err(ApiError::bad_request(format!("The request is ambiguous: {error}.")).closing()));
+    }
+    let login = basic::login(head.headers());
+    match Route::of(head.path(), &login) {
+        Route::Session { token, path } => match sessions::find_session(head, token).await {
+            Ok(Session::Unknown) if !matches!(login, Login::Absent) => answer_account(head, login, body).await,
+            found => answer_session(head, found, token, path).await,
+        },
+        Route::Account => answer_account(head, login, body).await,
+        Route::Health => Answer::to_nobody(show_health(head).await),
+        Route::NoSession => Answer::to_session(sessions::without_slash(head)),
+        Route::Login => Answer::to_nobody(Err(auth::challenge())),
+    }
+}
+
+async fn answer_session(head: &RequestHead, found: Result<Session, ApiError>, token: &str, path: &str) -> Answer {
+    match found {
+        Ok(Session::Live { account, ends_at }) => Answer {
+            outcome: sessions::read_session(head, &account, ends_at, path).await,
+            account: Some(account.id.clone()),
+            home: Some(format!("/session/{token}/")),
+            is_session: true,
+        },
+        Ok(Session::Ended) => Answer::to_session(Err(sessions::ended())),
+        Ok(Session::Unknown) => Answer::to_session(Err(sessions::unknown())),
+        Err(error) => Answer::to_session(Err(error)),
+    }
+}
+
+async fn answer_account(head: &RequestHead, login: Login, body: &mut RequestBody) -> Answer {
+    match auth::authenticate(head, login).await {
+        Err(error) => Answer::to_nobody(Err(error)),
+        Ok(account) => Answer {
+            outcome: operate(head, &account, body).await,
+            account: Some(account.id.clone()),
+            home: Some("/".to_owned()),
+            is_session: false,
+        },
+    }
+}
+
+async fn operate(head: &RequestHead, account: &Account, body: &mut RequestBody) -> Outcome {
+    match Operation::of(head.method(), head.path(), head.query(), head.headers()) {
+        Operation::List => get_list(head, account, Viewer::Owner).await,
+        Operation::Get => get_file(head, account, head.path()).await,
+        Operation::Put => put_file(head, account, body).await,
+        Operation::MakeSession(maker) => sessions::make_session(head, account, maker).await,
+        Operation::Options => {
+            let mut response = reply::empty(StatusCode::NO_CONTENT);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(head.path(), account.kind)));
+            Ok(response)
+        }
+        Operation::Refused => Err(ApiError::not_allowed(allowed(head.path(), account.kind), REFUSED)),
+    }
+}
+
+const REFUSED: &str = "This method does nothing here: files are kept until they expire, and nobody can delete, move or change them. GET, HEAD \
+                       and PUT work; POST / makes a session with X-HTTP-Method-Override: MAKESESSION.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "abcdefghijklmnopqrst12";
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> http::HeaderMap {
+        lines.iter().map(|(name, line)| (name.parse().expect("a header's name"), HeaderValue::from_static(line))).collect()
+    }
+
+    fn routes(path: &str) -> [Route<'_>; 4] {
+        let logins = [&[][..], &[("authorization", "Bearer x")], &[("authorization", "Basic YTpi")], &[("authorization", "Basic")]];
+        logins.map(|lines| Route::of(path, &basic::login(&headers(lines))))
+    }
+
+    /// Nobody, another scheme, Basic, malformed Basic.
+    #[test]
+    fn only_basic_credentials_open_the_name_space_and_only_a_session_comes_before() {
+        let open = |route| [route, route, Route::Account, Route::Account];
+        for path in ["/", "/a", "/healthy", "/session", "/sessions/x", "/metrics", "*", ""] {
+            assert_eq!(routes(path), open(Route::Login), "{path}");
+        }
+        assert_eq!(routes("/health"), open(Route::Health));
+        let (bare, long, deep) = (format!("/session/{TOKEN}"), format!("/session/{TOKEN}3/"), format!("/session/x/{TOKEN}/"));
+        for path in ["/session/", "/session//", "/session/short/", "/session/abcdefghijklmnopqrst1-/", &bare, &long, &deep] {
+            assert_eq!(routes(path), open(Route::NoSession), "{path}");
+        }
+        for rest in ["/", "/a/b", "//", "/session/"] {
+            assert_eq!(routes(&format!("/session/{TOKEN}{rest}")), [Route::Session { token: TOKEN, path: rest }; 4], "{rest}");
+        }
+    }
 }

@@ -1,0 +1,282 @@
+//! One line for each request: who asked for what, what came of it, how many bytes, how long.
+//!
+//! The path of a session is redacted, a query is never logged, and nothing else of a request's headers is.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use percent_encoding::percent_decode_str;
+
+use super::metrics::{InFlight, Metrics};
+use super::progress::Exchange;
+use super::reply::Body;
+use crate::model::access::AccountId;
+
+/// Put into an answer's extensions by whoever found out whose request it was, so that the line names the account.
+#[derive(Clone, Debug)]
+pub struct LoggedAccount(pub AccountId);
+
+/// A request that is being answered. Writes its line, and counts itself, when it is dropped: after the last byte of
+/// the answer, or when the client has gone.
+pub struct Entry {
+    method: Method,
+    path: String,
+    peer: IpAddr,
+    began: Instant,
+    status: Option<StatusCode>,
+    account: Option<AccountId>,
+    sent_bytes: u64,
+    ending: Ending,
+    exchange: Exchange,
+    metrics: Metrics,
+    _in_flight: Option<InFlight>,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Whole,
+    /// We broke it off, so that nobody takes a part for the whole.
+    Broken,
+    /// The client or its connection went first.
+    Left,
+}
+
+const LONGEST_PATH: usize = 1_024;
+const LONGEST_METHOD: usize = 32;
+
+impl Entry {
+    pub fn begin<B>(request: &Request<B>, peer: IpAddr, exchange: Exchange, metrics: &Metrics) -> Self {
+        Self {
+            method: request.method().clone(),
+            path: redacted(request.uri().path()),
+            peer,
+            began: Instant::now(),
+            status: None,
+            account: None,
+            sent_bytes: 0,
+            ending: Ending::Left,
+            exchange,
+            metrics: metrics.clone(),
+            _in_flight: metrics.in_flight(request.method()),
+        }
+    }
+
+    /// The answer with a body that carries this entry to its end.
+    pub fn answered(mut self, mut response: Response<Body>) -> Response<Body> {
+        self.status = Some(response.status());
+        self.account = response.extensions_mut().remove::<LoggedAccount>().map(|LoggedAccount(account)| account);
+        let body = |inner: Body| {
+            self.note_end(&inner);
+            Body::new(LoggedBody { inner, entry: self })
+        };
+        response.map(body)
+    }
+
+    fn note_end(&mut self, body: &Body) {
+        // An answer to HEAD has a body that nobody will ask for.
+        if body.is_end_stream() || self.method == Method::HEAD {
+            self.ending = Ending::Whole;
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.metrics.count_request(&self.method, self.status);
+        let method = first_chars(self.method.as_str(), LONGEST_METHOD);
+        let what = match (self.status, self.ending) {
+            (None, _) => "request, not answered",
+            (_, Ending::Whole) => "request",
+            (_, Ending::Broken) => "request, answer broken off",
+            (_, Ending::Left) => "request, client left before the end",
+        };
+        tracing::info!(
+            method = &*method,
+            path = self.path,
+            status = self.status.map(|status| status.as_u16()),
+            peer = %self.peer,
+            account = self.account.as_ref().map(AccountId::as_str),
+            received_bytes = self.exchange.body_received(),
+            sent_bytes = self.sent_bytes,
+            millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "{what}"
+        );
+    }
+}
+
+/// An answer's body, counted on its way.
+struct LoggedBody {
+    inner: Body,
+    entry: Entry,
+}
+
+impl HttpBody for LoggedBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.entry.sent_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if self.inner.is_end_stream() {
+                    self.entry.ending = Ending::Whole;
+                }
+            }
+            Poll::Ready(Some(Err(_))) => {
+                self.entry.ending = Ending::Broken;
+                self.entry.exchange.break_off();
+            }
+            Poll::Ready(None) => self.entry.ending = Ending::Whole,
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The path as it may be logged: as it was sent, without what follows `/session/`, in bounded length.
+fn redacted(path: &str) -> String {
+    let mut after_session = false;
+    let parts: Vec<&str> = path
+        .split('/')
+        .map(|part| {
+            let shown = if after_session && !part.is_empty() { "[redacted]" } else { part };
+            // An empty part keeps the watch up: nobody knows how a doubled slash will be read.
+            after_session = is_session(part) || (after_session && part.is_empty());
+            shown
+        })
+        .collect();
+    let shown = parts.join("/");
+    // An encoded slash hides where the parts end, so all of such a path could be a token.
+    let hidden = percent_decode_str(&shown).decode_utf8_lossy().matches('/').count() > shown.matches('/').count();
+    if hidden && percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase().contains("session") {
+        return "/[redacted]".to_owned();
+    }
+    first_chars(&shown, LONGEST_PATH).into_owned()
+}
+
+fn is_session(part: &str) -> bool {
+    percent_decode_str(part).decode_utf8_lossy().eq_ignore_ascii_case("session")
+}
+
+fn first_chars(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http_body_util::{BodyExt, StreamBody};
+
+    use super::*;
+    use crate::server::progress::Progress;
+    use crate::server::test_limits::limits;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no test panics while writing").write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The line about a request that was answered with `body`, of which the client took `frames`.
+    async fn line(request: Request<()>, body: Body, account: &str, frames: usize) -> serde_json::Value {
+        let lines = Lines::default();
+        let out = lines.clone();
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || out.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let exchange = Progress::new(Arc::new(limits())).begin(Some(0));
+        let entry = Entry::begin(&request, IpAddr::from([192, 0, 2, 1]), exchange, &Metrics::default());
+        let mut response = Response::new(body);
+        response.extensions_mut().insert(LoggedAccount(account.parse().expect("an account id")));
+        let mut response = entry.answered(response);
+        for _ in 0..frames {
+            let _ = response.body_mut().frame().await;
+        }
+        assert!(lines.0.lock().expect("no test panics").is_empty(), "nothing is logged before the end");
+        drop(response);
+        let bytes = lines.0.lock().expect("no test panics while writing").clone();
+        serde_json::from_slice(&bytes).expect("one line of JSON")
+    }
+
+    fn body(frames: &[Result<&'static str, &'static str>]) -> Body {
+        let frames: Vec<_> =
+            frames.iter().map(|frame| frame.map(|text| Frame::data(Bytes::from_static(text.as_bytes()))).map_err(Into::into)).collect();
+        Body::new(StreamBody::new(futures_util::stream::iter(frames)))
+    }
+
+    fn get(uri: &str) -> Request<()> {
+        Request::get(uri).header("authorization", "Basic c2VjcmV0").body(()).expect("a request")
+    }
+
+    #[tokio::test]
+    async fn a_line_says_who_asked_for_what_and_what_came_of_it() {
+        let line = line(get("/session/abcdefghijklmnopqrstuv/a?token=secret"), body(&[Ok("12345"), Ok("678")]), "Y21R3P", 3).await;
+        assert_eq!((&line["message"], &line["method"]), (&"request".into(), &"GET".into()));
+        assert_eq!((&line["path"], &line["status"]), (&"/session/[redacted]/a".into(), &200.into()));
+        assert_eq!((&line["peer"], &line["account"], &line["sent_bytes"]), (&"192.0.2.1".into(), &"Y21R3P".into(), &8.into()));
+        assert!(!line.to_string().contains("secret") && !line.to_string().contains("c2VjcmV0"), "{line}");
+    }
+
+    #[tokio::test]
+    async fn a_line_says_how_an_answer_ended_that_was_not_whole() {
+        let broken = line(get("/a"), body(&[Ok("12345"), Err("damaged")]), "Y21R3P", 2).await;
+        assert_eq!((&broken["message"], &broken["sent_bytes"]), (&"request, answer broken off".into(), &5.into()));
+        let left = line(get("/a"), body(&[Ok("12345"), Ok("678")]), "Y21R3P", 1).await;
+        assert_eq!((&left["message"], &left["sent_bytes"]), (&"request, client left before the end".into(), &5.into()));
+    }
+
+    #[test]
+    fn a_session_token_is_never_in_a_logged_path() {
+        let token = "abcdefghijklmnopqrstuv";
+        for path in [
+            "/session/TOKEN",
+            "/session/TOKEN/",
+            "/session/TOKEN/a/b.tar",
+            "//session//TOKEN/a",
+            "/%73ession/TOKEN/a",
+            "/SESSION/TOKEN",
+            "/session%2fTOKEN",
+            "/session%2FTOKEN/a",
+            "/x/session/TOKEN",
+        ] {
+            let logged = redacted(&path.replace("TOKEN", token));
+            assert!(!logged.contains(token), "{path} is logged as {logged}");
+            assert!(logged.contains("[redacted]"), "{path} is logged as {logged}");
+        }
+        assert_eq!(redacted("/session/abcdefghijklmnopqrstuv/a/b.tar"), "/session/[redacted]/a/b.tar");
+    }
+
+    #[test]
+    fn other_paths_are_logged_as_they_were_sent() {
+        for path in ["/", "/a/b.tar", "/a%20b", "/sessions/x", "*", "/a%2Fb"] {
+            assert_eq!(redacted(path), path);
+        }
+        assert_eq!(redacted(&"é".repeat(2_000)).chars().count(), LONGEST_PATH + 1);
+    }
+}

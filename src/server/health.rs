@@ -1,0 +1,43 @@
+//! `GET /health`: whether a balancer should send requests here. It needs no credentials, so it names no path and no figure.
+
+use http::{Method, Response, StatusCode};
+
+use super::error::ApiError;
+use super::reply::{self, Body};
+use super::request::RequestHead;
+use crate::store::Health;
+
+/// 200 while files can be stored and read, else 503 with the reason.
+pub async fn show_health(head: &RequestHead) -> Result<Response<Body>, ApiError> {
+    if !matches!(*head.method(), Method::GET | Method::HEAD) {
+        return Err(ApiError::not_allowed("GET, HEAD", "/health can only be read."));
+    }
+    match trouble(&head.context.store.health().await) {
+        Some(text) => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)),
+        None => Ok(reply::text(StatusCode::OK, "ok")),
+    }
+}
+
+/// What keeps files from being stored, in the store's own fixed sentences. Expiry that pauses keeps nobody from anything: that
+/// is for metrics and log.
+fn trouble(health: &Health) -> Option<String> {
+    let suspended = health.writes_suspended.as_ref().map(|reason| format!("Writes are suspended: {reason}."));
+    let down = health.catalog_down.as_ref().map(|reason| format!("Files can be neither stored nor found: {reason}."));
+    down.or(suspended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stops_requests_is_trouble() {
+        let reason = Some("reason".to_owned());
+        assert_eq!(trouble(&Health::default()), None);
+        assert_eq!(trouble(&Health { expiry_paused: reason.clone(), ..Health::default() }), None);
+        let suspended = trouble(&Health { writes_suspended: reason.clone(), ..Health::default() });
+        assert_eq!(suspended.as_deref(), Some("Writes are suspended: reason."));
+        let down = trouble(&Health { catalog_down: reason, ..Health::default() });
+        assert_eq!(down.as_deref(), Some("Files can be neither stored nor found: reason."));
+    }
+}

@@ -1,0 +1,87 @@
+//! Sessions: a URL that reads one account for 24 hours, made with MAKESESSION, used without a password.
+
+use http::header::{CACHE_CONTROL, LOCATION};
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use super::error::ApiError;
+use super::files::get_file;
+use super::headers::same_origin;
+use super::list::{Viewer, get_list};
+use super::reply::{self, Body};
+use super::request::RequestHead;
+use crate::model::access::Secret;
+use crate::model::account::Account;
+use crate::model::instant::Instant;
+use crate::store::sessions::Session;
+
+/// Who wants a session, and so in which form it is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Maker {
+    /// 204 with the URL in `Location`.
+    Program,
+    /// The button on the list: on to the session's page.
+    Page,
+}
+
+/// The methods that work under a session's URL.
+const READING: &str = "GET, HEAD";
+
+/// Makes a session of 24 hours. A browser sends Basic credentials along with whatever another site has it ask, so such
+/// requests are 403.
+pub async fn make_session(head: &RequestHead, account: &Account, maker: Maker) -> Result<Response<Body>, ApiError> {
+    if !same_origin::is_allowed(head.headers(), &head.origin()) {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "A page of another site asked for a session. Make one from the list's own page."));
+    }
+    let store = &head.context.store;
+    let token = store.make_session(account).await.map_err(|error| ApiError::from_store(error, store.now()))?;
+    let path = format!("/session/{}/", token.reveal());
+    Ok(match maker {
+        Maker::Page => reply::see(StatusCode::SEE_OTHER, path),
+        Maker::Program => {
+            let mut response = reply::empty(StatusCode::NO_CONTENT);
+            reply::put(response.headers_mut(), LOCATION, format!("{}{path}", head.origin()));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+    })
+}
+
+/// What the token opens now. A look-up that fails is 503.
+pub async fn find_session(head: &RequestHead, token: &str) -> Result<Session, ApiError> {
+    head.context.store.session(&Secret::presented(token)).await.map_err(ApiError::unavailable)
+}
+
+/// The list or a download of a live session; `path` is what follows the token, with its `/`.
+pub async fn read_session(head: &RequestHead, account: &Account, ends_at: Instant, path: &str) -> Result<Response<Body>, ApiError> {
+    if !matches!(*head.method(), Method::GET | Method::HEAD) {
+        return Err(ApiError::not_allowed(READING, "A session's address only reads: list and download."));
+    }
+    match path {
+        "/" => get_list(head, account, Viewer::Session { ends_at }).await,
+        _ => get_file(head, account, path).await,
+    }
+}
+
+/// 410: it did exist.
+pub fn ended() -> ApiError {
+    ApiError::new(
+        StatusCode::GONE,
+        "This session has ended: it expired 24 hours after it was made, or earlier with a new password of its account. Whoever holds the \
+         access URL makes another with curl -i -u USER -X POST -H 'X-HTTP-Method-Override: MAKESESSION' https://HOST/, or with the \
+         button on the list's page.",
+    )
+}
+
+/// 404: no such token is known.
+pub fn unknown() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "There is no such session. Check that the address was copied whole.")
+}
+
+/// A session's address that lost its last slash is sent to where it belongs; everything else below `/session/` is unknown.
+pub fn without_slash(head: &RequestHead) -> Result<Response<Body>, ApiError> {
+    let is_token = head.path().strip_prefix("/session/").is_some_and(Secret::is_well_formed);
+    match *head.method() {
+        Method::GET | Method::HEAD if is_token => Ok(reply::see(StatusCode::PERMANENT_REDIRECT, format!("{}/", head.path()))),
+        _ => Err(unknown()),
+    }
+}

@@ -1,1 +1,0 @@
-//! Certificates: made, loaded, swapped while serving.
