@@ -1,1 +1,119 @@
-//! Commands.
+//! The command line: a file per command, with its arguments (a doc comment is the help text) and its `run`.
+//!
+//! Answers go to standard output, everything else to standard error. Exit: 0 done, 1 failed, 2 wrong usage, 3 finished but
+//! something was found damaged or skipped.
+
+mod account;
+mod arguments;
+mod catalog;
+mod check;
+mod clock;
+mod completions;
+mod config;
+mod console;
+mod failure;
+mod man;
+mod process;
+mod serve;
+mod settings;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{FromArgMatches as _, Parser, Subcommand};
+
+use console::Console;
+use failure::Failure;
+use settings::SettingFlags;
+
+/// A backup store that cannot be talked into losing a backup
+///
+/// Put a file with curl, get it back with curl. Nobody who holds the access URL can replace a file or take it away before
+/// its time. Without a command, strongroom serves.
+///
+/// Every setting can be given as a flag, as an environment variable (STRONGROOM_HEADER_SECONDS for --header-seconds) or in
+/// the config file (header_seconds), in that order of strength.
+#[derive(Parser)]
+#[command(name = "strongroom", version, max_term_width = 120, subcommand_help_heading = "Commands")]
+pub struct Cli {
+    /// Answer in JSON: one object or array
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the store (also what happens without a command)
+    Serve,
+    /// Add, show and change accounts, beside a running server or without one
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Read every file against its digest; exit 3 when something is damaged
+    Check(check::Check),
+    /// Copy the catalog, or make it anew from the files
+    #[command(subcommand)]
+    Catalog(catalog::Command),
+    /// Tell the store that the clock is right
+    #[command(subcommand)]
+    Clock(clock::Command),
+    /// Show and check the settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Print a man page
+    Man(man::Man),
+}
+
+/// Runs the program with these arguments, its own name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    process::harden();
+    let cli = match parse(arguments) {
+        Ok(cli) => cli,
+        // A reader that has gone away is no failure of ours.
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut console = Console::of_process(cli.json);
+    match cli.run(&mut console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report(&mut console);
+            failure.exit_code()
+        }
+    }
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&definition().try_get_matches_from(arguments)?)
+}
+
+/// The one definition of commands and flags: help, completions and man pages come from it.
+fn definition() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+impl Cli {
+    fn run(self, console: &mut Console) -> Result<(), Failure> {
+        let settings = self.settings;
+        match self.command {
+            None | Some(Command::Serve) => serve::run(settings, console),
+            Some(Command::Account(command)) => account::run(command, &settings, console),
+            Some(Command::Check(check)) => check.run(&settings, console),
+            Some(Command::Catalog(command)) => catalog::run(command, &settings, console),
+            Some(Command::Clock(command)) => clock::run(command, &settings, console),
+            Some(Command::Config(command)) => config::run(command, &settings, console),
+            Some(Command::Completions(completions)) => completions.run(console),
+            Some(Command::Man(man)) => man.run(console),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `catalog rebuild` and `catalog backup`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::account::open_store;
+use super::console::Console;
+use super::failure::Failure;
+use super::process::{begin, block_on};
+use super::settings::SettingFlags;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::Store;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Make a lost catalog anew from the files and the copies beside them; no server may run meanwhile
+    Rebuild,
+    /// Write a consistent copy of the catalog, while a server runs or not
+    Backup {
+        /// The copy; it must not exist yet
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
+pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> Result<(), Failure> {
+    let config = settings.load()?;
+    begin(&config)?;
+    match command {
+        Command::Rebuild => rebuild(&config, console),
+        Command::Backup { to } => backup(&config, to, console),
+    }
+}
+
+fn rebuild(config: &Config, console: &mut Console) -> Result<(), Failure> {
+    let rebuilt = block_on(Box::pin(async {
+        let rebuilt = Store::rebuild(&config.store, Clock::system()).await;
+        rebuilt.map_err(|error| Failure::because("cannot rebuild the catalog", &error))
+    }))?;
+    for place in &rebuilt.moved_aside {
+        console.note(&format!("the old catalog was moved to {place}"));
+    }
+    for lost in &rebuilt.lost {
+        console.note(&format!("lost: {lost}"));
+    }
+    let (files, quarantined) = (rebuilt.found.adopted, rebuilt.found.quarantined);
+    let json = json!({ "accounts": rebuilt.accounts, "files": files, "quarantined": quarantined, "lost": rebuilt.lost });
+    console.answer_either(&json, || format!("{} accounts and {files} files are in the catalog again\n", rebuilt.accounts))?;
+    match quarantined {
+        0 => Ok(()),
+        count => Err(Failure::damaged(format!("{count} blobs fit no account or no digest and were left as they are"))
+            .with_hint("`strongroom check` names them; nothing deletes them")),
+    }
+}
+
+fn backup(config: &Config, to: PathBuf, console: &mut Console) -> Result<(), Failure> {
+    if to.try_exists().unwrap_or(true) {
+        return Err(Failure::new(format!("{} exists already", to.display())).with_hint("name a new file: no copy is ever replaced"));
+    }
+    block_on(async {
+        let store = open_store(config).await?;
+        let copied = store.backup_catalog(&to).await;
+        copied.map_err(|error| Failure::of_store(format!("cannot copy the catalog to {}", to.display()), &error))
+    })?;
+    console.answer_either(&json!({ "copy": to.display().to_string() }), || format!("The catalog is copied to {}\n", to.display()))
+}

@@ -1,0 +1,27 @@
+//! `clock accept`.
+
+use serde_json::json;
+
+use super::account::open_store;
+use super::console::Console;
+use super::failure::Failure;
+use super::process::{begin, block_on};
+use super::settings::SettingFlags;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Let expiry go on after the clock has jumped: what is due by the clock of now ends then
+    Accept,
+}
+
+pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> Result<(), Failure> {
+    let Command::Accept = command;
+    let config = settings.load()?;
+    begin(&config)?;
+    let accepted = block_on(async {
+        let store = open_store(&config).await?;
+        store.accept_clock().await.map_err(|error| Failure::of_store("cannot accept the clock", &error))
+    })?;
+    let (before, after) = (accepted.before.rfc3339(), accepted.after.rfc3339());
+    console.answer_either(&json!({ "before": before, "after": after }), || format!("The store's time goes on from {before} to {after}\n"))
+}

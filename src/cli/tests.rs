@@ -1,0 +1,131 @@
+use std::ffi::OsString;
+
+use super::{Cli, Command, definition, parse};
+use crate::config::SETTINGS;
+
+fn parsed(line: &str) -> Result<Cli, clap::Error> {
+    parse(words(line).into_iter().map(OsString::from))
+}
+
+/// The words of a shell line without expansions: quotes hold a word together.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for letter in line.chars() {
+        match (quote, letter) {
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), letter) if letter == open => quote = None,
+            (None, ' ') => words.push(std::mem::take(&mut word)),
+            _ => word.push(letter),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn the_definition_is_sound() {
+    definition().debug_assert();
+}
+
+#[test]
+fn every_setting_is_a_flag_before_and_after_a_command() {
+    for setting in &SETTINGS {
+        for line in [
+            format!("strongroom --{}=x", setting.flag()),
+            format!("strongroom --{}=x config show", setting.flag()),
+            format!("strongroom config show --{}=x", setting.flag()),
+        ] {
+            let cli = parsed(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(cli.settings.flags.values.get(setting.name).map(String::as_str), Some("x"), "{line}");
+            assert_eq!(cli.settings.flags.values.len(), 1, "{line}");
+        }
+    }
+}
+
+#[test]
+fn without_a_command_it_serves() {
+    assert!(parsed("strongroom --listen 127.0.0.1:0 --plain-http").expect("good").command.is_none());
+    let served = parsed("strongroom serve --plain-http --data /srv/data").expect("good");
+    assert!(matches!(served.command, Some(Command::Serve)));
+    assert_eq!(served.settings.flags.values.get("plain_http").map(String::as_str), Some("true"));
+}
+
+#[test]
+fn commands_of_the_server_are_understood() {
+    for line in [
+        "strongroom account add",
+        "strongroom account add --kind vault --retention 365 --quota '100 GB' --description 'web server' --to url.txt",
+        "strongroom --json account list",
+        "strongroom account list --json",
+        "strongroom account show Y21R3P --ended",
+        "strongroom account set Y21R3P --retention 90 --quota none --description x",
+        "strongroom account rotate Y21R3P",
+        "strongroom account disable Y21R3P --reason 'moved away'",
+        "strongroom account enable Y21R3P",
+        "strongroom account remove Y21R3P --yes",
+        "strongroom check --account Y21R3P --quick",
+        "strongroom catalog rebuild",
+        "strongroom catalog backup copy.db",
+        "strongroom clock accept",
+        "strongroom -v config show --config other.toml",
+        "strongroom config check",
+        "strongroom completions bash",
+        "strongroom man account add",
+    ] {
+        assert!(parsed(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    for line in [
+        "strongroom bakup",
+        "strongroom --no-such-setting 1",
+        "strongroom account",
+        "strongroom account add --kind bucket",
+        "strongroom account add --retention 29",
+        "strongroom account add --quota lots",
+        "strongroom account show y21r3p",
+        "strongroom account set Y21R3P",
+        "strongroom account disable Y21R3P",
+        "strongroom catalog backup",
+        "strongroom completions tcl",
+    ] {
+        let error = parsed(line).err().unwrap_or_else(|| panic!("{line} is understood"));
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn help_is_short_with_h_and_whole_with_help() {
+    let short = parsed("strongroom -h").err().expect("help").to_string();
+    let long = parsed("strongroom --help").err().expect("help").to_string();
+    assert!(short.contains("--listen") && !short.contains("--header-seconds"), "{short}");
+    for setting in &SETTINGS {
+        assert!(long.contains(&format!("--{}", setting.flag())), "{}", setting.name);
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_exist() {
+    let readme = include_str!("../../README.md");
+    let commands = readme.lines().map(|line| line.trim_start_matches("$ ").trim_start_matches("sudo -u strongroom "));
+    let commands: Vec<&str> = commands.filter(|line| line.starts_with("strongroom ")).collect();
+    assert!(commands.len() >= 8, "the README shows {} commands", commands.len());
+    for line in commands {
+        let command = line.split(['|', '>', '#']).next().unwrap_or_default();
+        assert!(parsed(command).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn completions_and_man_pages_know_the_commands() {
+    use super::console::tests::console;
+    for line in ["strongroom completions bash", "strongroom completions fish", "strongroom man", "strongroom man account"] {
+        let (mut console, answers, _) = console("", false, false);
+        parsed(line).expect("good").run(&mut console).expect("it is written");
+        let text = answers.text();
+        assert!(text.contains("rotate") || text.contains("account"), "{line}");
+    }
+}
