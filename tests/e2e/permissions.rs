@@ -1,0 +1,120 @@
+//! Who may do what: every route for everybody who could ask, as one table.
+
+use crate::support::account::Account;
+use crate::support::clock::{DAY, TestClock};
+use crate::support::raw::Raw;
+use crate::support::server::TestServer;
+use crate::support::setup::Setup;
+use crate::support::{SOON, say};
+
+/// Whoever asks.
+struct Asker {
+    what: &'static str,
+    authorization: Option<String>,
+}
+
+/// A request, and the status for: nobody, a wrong password, the owner, another account, a disabled one, a vault, a session
+/// token as a user name, unknown credentials of another scheme.
+type Line<'a> = (&'a str, &'a str, &'a str, [u16; 8]);
+
+fn askers(server: &TestServer, token: &str) -> Vec<Asker> {
+    let owner = server.account();
+    let (other, disabled, vault) = (server.add_account(&[]), server.add_account(&[]), server.add_account(&["--kind", "vault"]));
+    server.run(&["account", "disable", &disabled.user, "--reason", "a test"]).expect_exit(0);
+    let as_token = Account { user: token.to_owned(), password: token.to_owned(), ..owner.clone() };
+    let asker = |what, account: &Account| Asker { what, authorization: Some(account.basic()) };
+    vec![
+        Asker { what: "nobody", authorization: None },
+        asker("wrong password", &owner.with_password("wrongwrongwrongwrongwr")),
+        asker("owner", &owner),
+        asker("other account", &other),
+        asker("disabled account", &disabled),
+        asker("vault", &vault),
+        asker("session token as credentials", &as_token),
+        Asker { what: "bearer", authorization: Some("Bearer abc".to_owned()) },
+    ]
+}
+
+#[test]
+fn every_route_answers_everybody_as_the_table_says() {
+    let clock = TestClock::new();
+    let server = Setup::new().clock(&clock).start();
+    let owner = server.account();
+    owner.store("/a", b"x");
+    let expired = owner.make_session();
+    clock.advance(DAY + DAY / 24);
+    let live = owner.make_session();
+    let unknown = "/session/ABCDEFGHIJKLMNOPQRSTUV/".to_owned();
+    let token = live.trim_end_matches('/').rsplit('/').next().expect("a token").to_owned();
+    let askers = askers(&server, &token);
+    let (live_a, live_b, expired_a) = (format!("{live}a"), format!("{live}b"), format!("{expired}a"));
+    let override_header = "X-HTTP-Method-Override: MAKESESSION\r\n";
+    let shut = |owner, other, vault| [401, 401, owner, other, 403, vault, 401, 401];
+    let open = |status| [status; 8];
+    let table: Vec<Line> = vec![
+        ("GET", "/", "", shut(200, 200, 200)),
+        ("HEAD", "/", "", shut(200, 200, 200)),
+        ("OPTIONS", "/", "", shut(204, 204, 204)),
+        ("POST", "/", override_header, shut(204, 204, 204)),
+        ("MAKESESSION", "/", "", shut(204, 204, 204)),
+        ("POST", "/", "", shut(405, 405, 405)),
+        ("DELETE", "/", "", shut(405, 405, 405)),
+        ("GET", "/a", "", shut(200, 404, 404)),
+        ("HEAD", "/a", "", shut(200, 404, 404)),
+        ("DELETE", "/a", "", shut(405, 405, 405)),
+        ("POST", "/a", "", shut(405, 405, 405)),
+        ("PATCH", "/a", "", shut(405, 405, 405)),
+        ("OPTIONS", "/a", "", shut(204, 204, 204)),
+        ("GET", "/b", "", shut(404, 404, 404)),
+        ("PUT", "/a", "If-None-Match: *\r\nContent-Length: 0\r\n", [401, 401, 412, 201, 403, 405, 401, 401]),
+        ("GET", &live, "", open(200)),
+        ("HEAD", &live, "", open(200)),
+        ("GET", &live_a, "", open(200)),
+        ("GET", &live_b, "", open(404)),
+        ("PUT", &live_b, "Content-Length: 0\r\n", open(405)),
+        ("DELETE", &live_a, "", open(405)),
+        ("POST", &live, override_header, open(405)),
+        ("MAKESESSION", &live, "", open(405)),
+        ("GET", &expired, "", open(410)),
+        ("GET", &expired_a, "", open(410)),
+        // With credentials it is a name of the account's, and one that ends with a slash.
+        ("GET", &unknown, "", [404, 401, 400, 400, 403, 400, 401, 404]),
+        ("GET", "/health", "", [200, 401, 404, 404, 403, 404, 401, 200]),
+        ("GET", "/metrics", "", shut(404, 404, 404)),
+        ("GET", "/session/short/", "", [404, 401, 400, 400, 403, 400, 401, 404]),
+        ("GET", "/nothing/here", "", shut(404, 404, 404)),
+    ];
+    let mut wrong = Vec::new();
+    for (method, path, headers, expected) in &table {
+        for (asker, status) in askers.iter().zip(expected) {
+            let seen = ask(&server, asker, method, path, headers);
+            if seen != Some(*status) {
+                wrong.push(format!("{method} {path} by {}: {seen:?}, not {status}", asker.what));
+            }
+        }
+    }
+    say(&format!("{} answers as the table says, {} not", table.len() * askers.len() - wrong.len(), wrong.len()));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(owner.names(), ["/a"]);
+    owner.expect_file("/a", b"x");
+}
+
+fn ask(server: &TestServer, asker: &Asker, method: &str, path: &str, headers: &str) -> Option<u16> {
+    let mut raw = Raw::connect(server);
+    let authorization = asker.authorization.as_ref().map_or(String::new(), |value| format!("Authorization: {value}\r\n"));
+    raw.send(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}{headers}\r\n"));
+    raw.head(SOON).map(|head| head.status)
+}
+
+#[test]
+fn without_credentials_the_shared_port_answers_as_the_contract_says() {
+    let server = TestServer::start();
+    for header in ["Accept: */*", "Accept: text/html"] {
+        let answer = server.site().curl(&["-H", header], "/");
+        answer.expect(401).expect_header("www-authenticate", "Basic realm=\"Strongroom\", charset=\"UTF-8\"");
+    }
+    for path in ["/anything", "/sessions/x", "/favicon.ico", "/robots.txt", "/%zz", "/.git/config"] {
+        let answer = server.site().curl::<&str>(&[], path);
+        answer.expect(401);
+    }
+}

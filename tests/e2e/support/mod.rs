@@ -1,0 +1,66 @@
+//! What the tests stand on: a real server in a folder of its own, real clients, a clock that tests move.
+
+pub mod account;
+pub mod answer;
+pub mod browser;
+pub mod clock;
+pub mod curl;
+pub mod disk;
+pub mod postgres;
+pub mod ran;
+pub mod raw;
+pub mod server;
+pub mod setup;
+pub mod tree;
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+/// Long enough for anything that happens at once, on a machine that is busy with other tests.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// Asks `probe` until it has an answer; panics with `what` when the deadline passes without one.
+pub fn eventually<T>(what: &str, deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = probe() {
+            return answer;
+        }
+        assert!(began.elapsed() < deadline, "{what}: not within {deadline:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until `holds` is true; panics with `what` when the deadline passes.
+pub fn wait_until(what: &str, deadline: Duration, mut holds: impl FnMut() -> bool) {
+    eventually(what, deadline, || holds().then_some(()));
+}
+
+/// Says loudly that a test proved nothing. Fails where the tools were promised.
+pub fn skip(why: &str) {
+    assert!(std::env::var("STRONGROOM_TEST_TOOLS").as_deref() != Ok("required"), "a tool is missing: {why}");
+    say(&format!("SKIPPED: {why}"));
+}
+
+/// Whether the long tests run, too.
+pub fn is_nightly() -> bool {
+    std::env::var("STRONGROOM_NIGHTLY").as_deref() == Ok("1")
+}
+
+/// Says loudly that a long test was left out.
+pub fn skip_nightly(what: &str) {
+    say(&format!("SKIPPED, because STRONGROOM_NIGHTLY is not 1: {what}"));
+}
+
+/// One line for whoever reads the test's output: a figure, a seed, a skip.
+pub fn say(line: &str) {
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "{line}").expect("standard error takes a line");
+}
+
+/// The first of `programs` that is installed.
+pub fn program(programs: &[&str]) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    programs.iter().find_map(|program| folders.iter().map(|folder| folder.join(program)).find(|file| file.is_file()))
+}

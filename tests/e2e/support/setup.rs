@@ -1,0 +1,74 @@
+//! How a test's server is set up, before it is started.
+
+use super::clock::TestClock;
+use super::postgres::{self, Database};
+use super::server::TestServer;
+
+/// A server to be: settings, transport, catalog.
+#[derive(Clone, Default)]
+pub struct Setup {
+    /// Settings by their name in the config file.
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) is_tls: bool,
+    pub(super) clock: Option<std::path::PathBuf>,
+    pub(super) database: Option<std::sync::Arc<Database>>,
+    pub(super) program: Vec<String>,
+    pub(super) disk: Option<String>,
+    pub(super) files: Vec<(String, Vec<u8>)>,
+}
+
+impl Setup {
+    /// Plain HTTP on loopback, SQLite, the system's clock, guessing not slowed down.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A setting by its name in the config file.
+    pub fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// HTTPS with the certificate that the server makes for itself.
+    pub fn tls(mut self) -> Self {
+        self.is_tls = true;
+        self
+    }
+
+    pub fn clock(mut self, clock: &TestClock) -> Self {
+        self.clock = Some(clock.path());
+        self
+    }
+
+    /// Runs the server under another program, such as `strace -o FILE`.
+    pub fn under(mut self, program: &[&str]) -> Self {
+        self.program = program.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Keeps the data on a small disk of its own, with these options of tmpfs.
+    pub fn disk(mut self, options: &str) -> Self {
+        self.disk = Some(options.to_owned());
+        self
+    }
+
+    /// A file in the working directory, there before the first start.
+    pub fn file(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.files.push((name.to_owned(), bytes.to_owned()));
+        self
+    }
+
+    pub fn start(self) -> TestServer {
+        TestServer::launch(self)
+    }
+
+    /// The same server on SQLite, then on PostgreSQL in a database of its own.
+    pub fn each_catalog(self) -> impl Iterator<Item = TestServer> {
+        let on_postgres = self.clone();
+        let later = std::iter::once_with(move || {
+            let database = postgres::fresh_database()?;
+            Some(Self { database: Some(std::sync::Arc::new(database)), ..on_postgres }.start())
+        });
+        std::iter::once_with(move || Some(self.start())).chain(later).flatten()
+    }
+}

@@ -1,0 +1,123 @@
+//! The walk-through that must work word for word, over HTTPS, from the first start on.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::server::TestServer;
+use crate::support::setup::Setup;
+use crate::support::tree;
+
+/// A shell in `folder`; returns what it printed and insists that it was content.
+#[track_caller]
+fn shell(folder: &Path, line: &str) -> String {
+    let mut command = Command::new("bash");
+    command.args(["-o", "pipefail", "-c", line]).current_dir(folder).stdin(Stdio::null());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", folder);
+    let output = command.output().expect("bash runs");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}: {:?}\n{complaint}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A folder with the two files of the walk-through.
+fn machine() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("file1"), tree::bytes(1, 300_000)).expect("a file is written");
+    std::fs::write(folder.path().join("file2"), "two\n").expect("a file is written");
+    folder
+}
+
+fn curl_of(server: &TestServer) -> String {
+    let certificate = server.site().certificate.clone().expect("a TLS server has a certificate");
+    format!("curl -sS --cacert {} -u {}", certificate.display(), server.account().credentials())
+}
+
+#[test]
+fn the_walk_through_works_word_for_word() {
+    let server = Setup::new().tls().start();
+    let (curl, host, here) = (curl_of(&server), server.site().origin(), machine());
+    shell(here.path(), "tar czf data.20100523.tar.gz file1 file2");
+    let stored = shell(here.path(), &format!("{curl} {host}/ -T data.20100523.tar.gz"));
+    assert_eq!(stored, "Stored /data.20100523.tar.gz\n");
+
+    let list = shell(here.path(), &format!("{curl} {host}/"));
+    let size = std::fs::metadata(here.path().join("data.20100523.tar.gz")).expect("the archive is there").len();
+    assert!(list.contains(&format!("{{\"name\":\"/data.20100523.tar.gz\",\"size\":{size},\"createtime\":")), "{list}");
+
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    shell(elsewhere.path(), &format!("{curl} {host}/data.20100523.tar.gz | tar xz"));
+    for file in ["file1", "file2"] {
+        let (before, after) = (std::fs::read(here.path().join(file)), std::fs::read(elsewhere.path().join(file)));
+        assert!(before.expect("the original") == after.expect("the restored file"), "{file}");
+    }
+
+    let session = shell(here.path(), &format!("{curl} -i -X POST -H 'X-HTTP-Method-Override: MAKESESSION' {host}/"));
+    assert!(session.starts_with("HTTP/1.1 204 No Content"), "{session}");
+    let location = session.lines().find_map(|line| line.to_lowercase().starts_with("location: ").then(|| line[10..].trim().to_owned()));
+    let location = location.expect("a session has a location");
+    assert!(location.starts_with(&format!("{host}/session/")), "{location}");
+    let certificate = server.site().certificate.clone().expect("a certificate");
+    let through = shell(here.path(), &format!("curl -sS --cacert {} {location}", certificate.display()));
+    assert!(through.contains("/data.20100523.tar.gz"), "{through}");
+}
+
+#[test]
+fn the_three_lines_of_the_first_start_work_as_pasted() {
+    // The put line sends a file that every checkout has.
+    let readme = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the project has a README");
+    let server = Setup::new().tls().file("README.md", &readme).start();
+    let printed = server.printed();
+    assert!(printed[0].starts_with("Serving https://localhost:"), "{printed:?}");
+    let lines: Vec<&str> =
+        printed.iter().map(|line| line.trim().trim_start_matches("$ ")).filter(|line| line.starts_with("curl ")).collect();
+    assert_eq!(lines.len(), 3, "put, list, get in {printed:?}");
+    for line in &lines {
+        assert!(line.contains("--cacert"), "{line}");
+    }
+    assert!(shell(server.home(), lines[0]).contains("Stored /"), "{}", lines[0]);
+    assert!(shell(server.home(), lines[1]).contains("\"name\":\"/"), "{}", lines[1]);
+    let got = shell(server.home(), lines[2]);
+    let restored = tree::files_below(server.home()).into_iter().filter(|path| !path.starts_with(server.data()));
+    let copies = restored.filter(|path| std::fs::read(path).is_ok_and(|bytes| bytes == readme)).count();
+    assert!(copies >= 2 || got.as_bytes() == readme, "the get line gives the file back: {}", lines[2]);
+}
+
+#[test]
+fn an_archive_from_a_pipe_is_refused_with_words_that_help() {
+    let server = Setup::new().tls().start();
+    let (curl, host, here) = (curl_of(&server), server.site().origin(), machine());
+    let answer = shell(here.path(), &format!("(tar cz file1 file2 2>&- || true) | {curl} -w '%{{http_code}}' -T - {host}/a.tar.gz"));
+    assert!(answer.ends_with("411"), "{answer}");
+    assert!(answer.contains("curl -T"), "the text says what to do: {answer}");
+    assert_eq!(server.account().names(), Vec::<String>::new());
+}
+
+#[test]
+fn wget_lists_and_restores_with_the_access_url() {
+    let server = Setup::new().tls().start();
+    let account = server.account();
+    let bytes = tree::bytes(3, 2_500_000);
+    account.store("/db/dump.sql.gz", &bytes);
+    let here = tempfile::tempdir().expect("a temporary folder");
+    let certificate = server.site().certificate.clone().expect("a certificate");
+    let wget = format!("wget -q --ca-certificate={} --user={} --password={}", certificate.display(), account.user, account.password);
+    let list = shell(here.path(), &format!("{wget} -O - {}/", account.site.origin()));
+    assert!(list.contains("/db/dump.sql.gz"), "{list}");
+    shell(here.path(), &format!("{wget} {}/db/dump.sql.gz", account.site.origin()));
+    assert!(std::fs::read(here.path().join("dump.sql.gz")).expect("the restored file") == bytes);
+}
+
+#[test]
+fn broken_downloads_are_resumed_by_curl_and_wget() {
+    let server = TestServer::start();
+    let account = server.account();
+    let bytes = tree::bytes(4, 3_000_000);
+    account.store("/big.tar", &bytes);
+    let url = account.url("/big.tar");
+    for program in ["curl -sS -q -C - -o big.tar", "wget -q -c"] {
+        let here = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(here.path().join("big.tar"), &bytes[..1_234_567]).expect("the first part");
+        shell(here.path(), &format!("{program} {url}"));
+        assert!(std::fs::read(here.path().join("big.tar")).expect("the whole file") == bytes, "{program}");
+    }
+}
