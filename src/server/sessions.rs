@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::error::ApiError;
 use super::files::get_file;
-use super::headers::same_origin;
+use super::headers::{host, same_origin};
 use super::list::{Viewer, get_list};
 use super::reply::{self, Body};
 use super::request::RequestHead;
@@ -36,7 +36,7 @@ pub async fn make_session(head: &RequestHead, account: &Account, maker: Maker) -
     let token = store.make_session(account).await.map_err(|error| ApiError::from_store(error, store.now()))?;
     let path = format!("/session/{}/", token.reveal());
     Ok(match maker {
-        Maker::Page => reply::see(StatusCode::SEE_OTHER, path),
+        Maker::Page => reply::see(StatusCode::SEE_OTHER, without_password(host::host(head.headers()), &path)),
         Maker::Program => {
             let mut response = reply::empty(StatusCode::NO_CONTENT);
             reply::put(response.headers_mut(), LOCATION, format!("{}{path}", head.origin()));
@@ -44,6 +44,12 @@ pub async fn make_session(head: &RequestHead, account: &Account, maker: Maker) -
             response
         }
     })
+}
+
+/// Where a browser finds `path`, by the host that it asked. A bare path would keep the password of an access URL that was typed
+/// in, in an address that is there to be passed on.
+fn without_password(host: Option<&str>, path: &str) -> String {
+    host.map_or_else(|| path.to_owned(), |host| format!("//{host}{path}"))
 }
 
 /// What the token opens now. A look-up that fails is 503.
@@ -83,5 +89,16 @@ pub fn without_slash(head: &RequestHead) -> Result<Response<Body>, ApiError> {
     match *head.method() {
         Method::GET | Method::HEAD if is_token => Ok(reply::see(StatusCode::PERMANENT_REDIRECT, format!("{}/", head.path()))),
         _ => Err(unknown()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_address_names_its_host_and_so_no_password() {
+        assert_eq!(without_password(Some("localhost:8443"), "/session/x/"), "//localhost:8443/session/x/");
+        assert_eq!(without_password(None, "/session/x/"), "/session/x/");
     }
 }

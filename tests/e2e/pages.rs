@@ -84,6 +84,25 @@ fn a_session_opens_in_a_browser_and_its_end_is_explained() {
 }
 
 #[test]
+fn the_share_button_leads_to_a_session_and_another_site_cannot_press_it() {
+    let server = TestServer::start();
+    let account = server.account();
+    account.store("/db/dump.sql", b"dump");
+    for header in ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: https://elsewhere.example", "Origin: null"] {
+        account.curl(&["-X", "POST", "-H", header], "/?share").expect(403);
+    }
+    let Some(browser) = Browser::start() else { return };
+    browser.goto(&account.url("/"));
+    browser.click("form[method=post] button");
+    crate::support::wait_until("the session's page is shown", crate::support::SOON, || browser.url().contains("/session/"));
+    assert!(!browser.url().contains(&account.password), "the address that is passed on has no password in it");
+    let text = browser.text();
+    assert!(text.contains("Read only") && text.contains("dump.sql"), "{text}");
+    assert_eq!(browser.count("form[method=post]"), 0, "a session makes no session");
+    assert_eq!(complaints(&browser), Vec::<String>::new());
+}
+
+#[test]
 fn hostile_names_and_files_are_text_and_downloads_and_never_run() {
     let Some(browser) = Browser::start() else { return };
     let server = TestServer::start();
