@@ -91,7 +91,7 @@ fn thousandths(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
     const CHROMIUM: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
     const FIREFOX: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -142,6 +142,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::server::headers::CASES))]
+
         #[test]
         fn the_heavier_of_two_wins(html in 0..=1000_u32, json in 0..=1000_u32) {
             let weight = |value: u32| format!("{}.{:03}", value / 1000, value % 1000);

@@ -63,7 +63,7 @@ fn credentials(line: &[u8]) -> Option<Credentials> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
     fn parse(lines: &[&[u8]]) -> Login {
         let mut headers = HeaderMap::new();
@@ -132,6 +132,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::server::headers::CASES))]
+
         #[test]
         fn every_pair_comes_back(user in "[^:\\p{Cc}]{0,40}", password in "\\PC{0,60}") {
             let header = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));

@@ -34,7 +34,7 @@ fn digits(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
     fn parse(lines: &[&str]) -> Result<u64, LengthError> {
         let mut headers = HeaderMap::new();
@@ -68,6 +68,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::server::headers::CASES))]
+
         #[test]
         fn every_number_is_read_and_nothing_else(number in any::<u64>(), noise in "[ -~]{0,6}") {
             prop_assert_eq!(parse(&[&number.to_string()]), Ok(number));

@@ -52,7 +52,7 @@ fn structured(headers: &HeaderMap, name: &'static str) -> Result<Option<Sha256Di
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
     fn parse(lines: &[(&'static str, &str)]) -> Result<Vec<Sha256Digest>, DigestFieldError> {
         let mut headers = HeaderMap::new();
@@ -104,6 +104,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::server::headers::CASES))]
+
         #[test]
         fn every_digest_comes_back(bytes in any::<[u8; 32]>()) {
             let digest = Sha256Digest(bytes);

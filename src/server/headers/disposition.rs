@@ -35,7 +35,7 @@ fn is_safe(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
     fn of(path: &str) -> String {
         attachment(&FileName::parse(path.as_bytes()).expect("a test's name is valid"))
@@ -50,6 +50,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::server::headers::CASES))]
+
         #[test]
         fn the_header_is_plain_text_and_the_name_comes_back(segment in "[^/\\p{Cc}]{1,60}") {
             if let Ok(name) = FileName::parse(format!("/a/{segment}").as_bytes()) {

@@ -69,7 +69,7 @@ impl EntityTag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
     fn tag(is_weak: bool, opaque: &str) -> EntityTag {
         EntityTag { is_weak, opaque: opaque.to_owned() }
@@ -102,6 +102,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::server::headers::CASES))]
+
         #[test]
         fn every_list_comes_back(tags in proptest::collection::vec((any::<bool>(), "[!#-~]{0,12}"), 0..6), gap in "[ \t,]{0,3}") {
             let written: Vec<String> = tags.iter().map(|(weak, text)| format!("{}\"{text}\"", if *weak { "W/" } else { "" })).collect();

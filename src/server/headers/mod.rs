@@ -20,3 +20,7 @@ pub fn joined(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let lines: Result<Vec<&str>, _> = headers.get_all(name).iter().map(|line| line.to_str()).collect();
     lines.ok().filter(|lines| !lines.is_empty()).map(|lines| lines.join(", "))
 }
+
+/// Each parser is held against its model this many times: a second or two for each.
+#[cfg(test)]
+const CASES: u32 = 100_000;

@@ -62,7 +62,7 @@ fn suffix(length: u64, size_bytes: u64) -> Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+    use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
     fn ask(lines: &[&str], size_bytes: u64) -> Wanted {
         let mut headers = HeaderMap::new();
@@ -129,6 +129,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::server::headers::CASES))]
+
         #[test]
         fn a_part_is_what_the_model_names(first in end(), last in end(), size_bytes in 0..40_u64) {
             let text = |end: Option<u64>| end.map(|end| end.to_string()).unwrap_or_default();
