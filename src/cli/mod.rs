@@ -75,6 +75,7 @@ enum Command {
 /// Runs the program with these arguments, its own name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     process::harden();
+    let _faults = process::faults();
     let cli = match parse(arguments) {
         Ok(cli) => cli,
         // A reader that has gone away is no failure of ours.

@@ -17,6 +17,12 @@ pub fn harden() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: descriptors.maximum, ..descriptors });
 }
 
+/// Puts the faults that `FAILPOINTS` names in force for as long as the answer lives, in a build that was made together with the
+/// tests. Any other build has none to put in force.
+pub fn faults() -> Option<fail::FailScenario<'static>> {
+    fail::has_failpoints().then(fail::FailScenario::setup)
+}
+
 /// What every command on a store begins with: root becomes the owner of the data directory, and logging starts.
 pub fn begin(config: &Config) -> Result<LogHandle, Failure> {
     let data = &config.store.data;

@@ -57,6 +57,7 @@ impl StagingFile {
 
     /// Syncs the bytes. Never called twice: after a failed sync the second one would lie.
     pub(super) fn sync(&self) -> Result<(), BlobError> {
+        fail::fail_point!("staging-sync", |_| Ok(()));
         self.file.sync_all().doing(|| format!("syncing the staging file {}", self.name))
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn set_up(raw: &Raw, role: Role) -> Result<Result<(), CatalogError>, 
     let query_only = if role == Role::Reader { "1" } else { "0" };
     let wanted = [
         ("journal_mode", "WAL", "wal"),
-        ("synchronous", "FULL", "2"),
+        synchronous(),
         ("query_only", query_only, query_only),
         ("cell_size_check", "ON", "1"),
         ("mmap_size", "0", "0"),
@@ -32,6 +32,12 @@ pub(super) fn set_up(raw: &Raw, role: Role) -> Result<Result<(), CatalogError>, 
         }
     }
     Ok(Ok(()))
+}
+
+/// Each commit is on the disk before it is told.
+fn synchronous() -> (&'static str, &'static str, &'static str) {
+    fail::fail_point!("catalog-sync", |_| ("synchronous", "NORMAL", "1"));
+    ("synchronous", "FULL", "2")
 }
 
 /// What the engine says of one of its settings.
