@@ -14,5 +14,8 @@ pub mod model;
 pub mod server;
 /// One stop signal to every task, and waiting for them.
 pub mod shutdown;
+#[cfg(test)]
+#[path = "../tests/e2e/support/figure.rs"]
+mod figure;
 /// What we promise to keep: catalog and blobs, and the only place where they meet.
 pub mod store;

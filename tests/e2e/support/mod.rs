@@ -6,6 +6,7 @@ pub mod browser;
 pub mod clock;
 pub mod curl;
 pub mod disk;
+pub mod figure;
 pub mod postgres;
 pub mod ran;
 pub mod raw;
