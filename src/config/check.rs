@@ -146,6 +146,7 @@ fn limits(layers: &Layers) -> Result<Limits> {
         connections_per_address: layers.number("connections_per_address", 0..=1_000_000)?,
         login_failures_per_minute: layers.number("login_failures_per_minute", 1..=1_000_000)?,
         login_failures_per_minute_in_all: layers.number("login_failures_per_minute_in_all", 1..=100_000_000)?,
+        log_lines_per_minute: layers.number("log_lines_per_minute", 0..=100_000_000)?,
     })
 }
 

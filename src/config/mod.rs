@@ -130,6 +130,8 @@ pub struct Limits {
     pub login_failures_per_minute: u32,
     /// Wrong logins a minute from everywhere.
     pub login_failures_per_minute_in_all: u32,
+    /// Log lines a minute about requests of one address (IPv6: /64) that no account answers for; 0 is no limit.
+    pub log_lines_per_minute: u32,
 }
 
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -148,9 +148,21 @@ where
         }
     };
     if let Some(Err(error)) = &ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
+        match answered_by_parser(error) {
+            Some(status) => front.log.unparsed(peer, status, error),
+            None => tracing::debug!(%peer, %error, "a connection ended early"),
+        }
     }
     (connection.into_parts().io.into_inner(), ended.is_none())
+}
+
+/// What the HTTP library has answered by itself to a head that it could not read. A head that ends in the middle is answered by nobody.
+fn answered_by_parser(error: &hyper::Error) -> Option<StatusCode> {
+    match error {
+        error if error.is_parse_too_large() => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        error if error.is_parse() => Some(StatusCode::BAD_REQUEST),
+        _ => None,
+    }
 }
 
 /// The answer, as the connection's last one: a client that is told sends its next request elsewhere.

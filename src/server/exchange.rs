@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 
-use super::access_log::Entry;
+use super::access_log::AccessLog;
 use super::context::{LiveLimits, Peer};
 use super::forwarded::client_address;
 use super::metrics::Metrics;
@@ -37,6 +37,7 @@ where
 pub struct Front<H> {
     pub handler: H,
     pub limits: LiveLimits,
+    pub log: AccessLog,
     pub metrics: Metrics,
     pub trusted_proxies: Vec<IpAddr>,
     pub is_tls: bool,
@@ -48,7 +49,7 @@ impl<H: Handler> Front<H> {
     pub fn exchange(&self, socket_peer: IpAddr, progress: &Progress, request: Request<Incoming>) -> impl Future<Output = Response<Body>> {
         let address = client_address(socket_peer, request.headers(), &self.trusted_proxies);
         let exchange = progress.begin(request.body().size_hint().exact());
-        let entry = Entry::begin(&request, address, exchange, &self.metrics);
+        let entry = self.log.begin(&request, address, exchange);
         let waits_for_continue = waits_for_continue(&request);
         let peer = Peer { address, is_tls: self.is_tls };
         async move {

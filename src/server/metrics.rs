@@ -27,6 +27,8 @@ pub struct Metrics {
     pub damaged_reads: Counter,
     /// Wrong logins that heard 429.
     pub throttled_logins: Counter,
+    /// Requests without an account whose network had used up its lines of the log.
+    pub unlogged_requests: Counter,
     /// 1 while so, 0 otherwise; asked for at each scrape.
     pub expiry_paused: Gauge,
     pub writes_suspended: Gauge,
@@ -54,6 +56,7 @@ impl Default for Metrics {
             panics: registered(&mut registry, "panics", "Requests that ended in a panic"),
             damaged_reads: registered(&mut registry, "damaged_reads", "Downloads broken off because of damaged bytes at rest"),
             throttled_logins: registered(&mut registry, "throttled_logins", "Wrong logins that heard 429"),
+            unlogged_requests: registered(&mut registry, "requests_unlogged", "Requests left out of the log"),
             expiry_paused: registered(&mut registry, "expiry_paused", "1 while no file's life is ended"),
             writes_suspended: registered(&mut registry, "writes_suspended", "1 while nothing is stored"),
             catalog_down: registered(&mut registry, "catalog_down", "1 while the catalog does not answer"),

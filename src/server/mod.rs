@@ -24,6 +24,7 @@ pub mod list;
 pub mod listener;
 pub mod metrics;
 pub mod metrics_listener;
+pub mod minute;
 pub mod network;
 pub mod operation;
 pub mod pages;
@@ -51,6 +52,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::{Config, Limits, ServerConfig};
 use crate::server::accept::Accept;
+use crate::server::access_log::AccessLog;
 use crate::server::context::Context;
 use crate::server::exchange::Front;
 use crate::server::links::Links;
@@ -139,6 +141,7 @@ impl Server {
         let front = Front {
             handler,
             limits: context.live_limits(),
+            log: AccessLog::new(context.metrics.clone(), context.live_limits()),
             metrics: context.metrics.clone(),
             trusted_proxies: self.trusted_proxies,
             is_tls: acceptor.is_some(),

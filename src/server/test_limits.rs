@@ -21,5 +21,6 @@ pub fn limits() -> Limits {
         connections_per_address: 5_000,
         login_failures_per_minute: 10,
         login_failures_per_minute_in_all: 3_000,
+        log_lines_per_minute: 600,
     }
 }

@@ -1,27 +1,20 @@
 //! Slows down guessing: wrong logins are counted by address and in all. Right credentials never hear of it.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::minute::Minute;
 use super::network::Network;
 use crate::config::Limits;
 
-/// Counts wrong logins in memory, in bounded space.
+/// Counts wrong logins in memory, in bounded space. When more networks guess at once than are counted each, the limit in all stops them.
 pub struct Throttle(Mutex<Counts>);
-
-/// Networks that are counted each on its own in one window. When so many guess at once, the limit in all stops them.
-const NETWORKS: usize = 65_536;
-const WINDOW: Duration = Duration::from_secs(60);
 
 struct Counts {
     per_network: u32,
     per_window: u32,
-    /// When the running minute began; `None` before the first wrong login.
-    began: Option<Instant>,
-    in_all: u32,
-    by_network: HashMap<Network, u32>,
+    failures: Minute,
 }
 
 impl Throttle {
@@ -29,9 +22,7 @@ impl Throttle {
         Self(Mutex::new(Counts {
             per_network: limits.login_failures_per_minute,
             per_window: limits.login_failures_per_minute_in_all,
-            began: None,
-            in_all: 0,
-            by_network: HashMap::new(),
+            failures: Minute::default(),
         }))
     }
 
@@ -55,31 +46,9 @@ impl Throttle {
 
 impl Counts {
     fn failed(&mut self, network: Network, now: Instant) -> Option<Duration> {
-        let began = self.window_at(now);
-        self.in_all = self.in_all.saturating_add(1);
-        let one_too_many = self.count(network) > self.per_network || self.in_all > self.per_window;
-        one_too_many.then(|| (WINDOW - now.duration_since(began).min(WINDOW)).max(Duration::from_secs(1)))
-    }
-
-    /// When the window of `now` began; forgets the counts of an ended one.
-    fn window_at(&mut self, now: Instant) -> Instant {
-        match self.began {
-            Some(began) if now.duration_since(began) < WINDOW => began,
-            _ => {
-                self.in_all = 0;
-                self.by_network.clear();
-                *self.began.insert(now)
-            }
-        }
-    }
-
-    fn count(&mut self, network: Network) -> u32 {
-        if self.by_network.len() >= NETWORKS && !self.by_network.contains_key(&network) {
-            return 0;
-        }
-        let count = self.by_network.entry(network).or_default();
-        *count = count.saturating_add(1);
-        *count
+        let counted = self.failures.count(network, now);
+        let one_too_many = counted.of_network > self.per_network || counted.in_all > self.per_window;
+        one_too_many.then_some(counted.left)
     }
 }
 
@@ -123,15 +92,5 @@ mod tests {
         assert_eq!([throttle.failed(address), throttle.failed(address)], [None, None]);
         throttle.set_limits(&Limits { login_failures_per_minute: 2, ..limits() });
         assert!(throttle.failed(address).is_some());
-    }
-
-    #[test]
-    fn space_is_bounded_and_the_total_still_counts_those_without_a_place() {
-        let bound = u32::try_from(NETWORKS).expect("a small number");
-        let throttle = throttle(1, bound + 5);
-        let now = Instant::now();
-        let refused = (0..bound + 5).filter(|last| throttle.counts().failed(v4(*last), now).is_some()).count();
-        assert_eq!((refused, throttle.counts().by_network.len()), (0, NETWORKS));
-        assert!(throttle.counts().failed(v4(bound + 9), now).is_some());
     }
 }

@@ -1,5 +1,7 @@
 //! Uploads: admitted, received in bounded memory, committed once.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
@@ -17,6 +19,10 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// Files that the disk must have room for beside the one that is admitted.
 const RESERVE_FILES: u64 = 8;
 
+/// An account that was closed breaks its uploads within about this time, while bytes come; those that stand still end at their
+/// time-out or commit.
+const STANDING_TIME: Duration = Duration::from_secs(1);
+
 /// One upload in flight: unseen by everybody. Dropping it frees its space.
 pub struct Upload {
     store: Store,
@@ -26,6 +32,8 @@ pub struct Upload {
     received: u64,
     buffer: Vec<u8>,
     sink: Sinking,
+    /// When the account was last seen open.
+    seen_open_at: Instant,
 }
 
 /// Where the received bytes go: at rest, or on a blocking thread that takes a buffer in.
@@ -83,6 +91,7 @@ impl Store {
             received: 0,
             buffer: Vec::with_capacity(room),
             sink: Sinking::Idle(sink),
+            seen_open_at: Instant::now(),
         })
     }
 
@@ -115,8 +124,12 @@ pub(super) fn closed_reason(account: &Account) -> Option<String> {
 }
 
 impl Upload {
-    /// Takes the next bytes; at most about 1 MiB of memory is used, whatever the size. More than promised: `WrongSize`.
+    /// Takes the next bytes; at most about 1 MiB of memory is used, whatever the size. More than promised: `WrongSize`; the account
+    /// was closed meanwhile: `AccountClosed`.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        if self.seen_open_at.elapsed() > STANDING_TIME {
+            self.check_account().await?;
+        }
         self.received = self.received.saturating_add(bytes.len() as u64);
         if self.received > self.promised {
             return Err(Error::WrongSize { promised: self.promised, received: self.received });
@@ -148,6 +161,16 @@ impl Upload {
             committing.commit(sealed).await
         };
         store.inner.tasks.spawn(commit).await.map_err(|panic| Error::Internal(panic.into()))?
+    }
+
+    async fn check_account(&mut self) -> Result<()> {
+        self.seen_open_at = Instant::now();
+        match self.store.account(&self.account.id).await {
+            Ok(Some(account)) => closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason })),
+            Ok(None) => Err(Error::NotFound),
+            // A catalog that does not answer just now is no reason to break an upload: the commit judges in the end.
+            Err(_) => Ok(()),
+        }
     }
 
     /// Gives the full buffer to a blocking thread and goes on with the one that comes back.

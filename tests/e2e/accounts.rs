@@ -1,12 +1,13 @@
 //! Who is let in: credentials, the throttle, and what an operator does to an account while it is in use.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::support::account::Account;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
-use crate::support::{SOON, tree, wait_until};
+use crate::support::{SOON, eventually, tree, wait_until};
 
 const CHALLENGE: &str = "Basic realm=\"Strongroom\", charset=\"UTF-8\"";
 
@@ -108,13 +109,29 @@ fn an_upload_outlives_a_rotation_and_breaks_when_the_account_is_disabled() {
                 server.run(&["account", "rotate", &account.user]).expect_exit(0);
             }
             raw.send(&bytes[1 << 20..]);
-            // A broken connection is a refusal as well.
-            let status = raw.answer(SOON).map(|answer| answer.head.status);
-            assert!(status == Some(expected) || disabled && status.is_none(), "{status:?}");
+            assert_eq!(raw.answer(SOON).map(|answer| answer.head.status), Some(expected));
             let left = usize::from(!disabled);
             wait_until("a broken upload leaves no blob", SOON, || server.blobs(&account).len() == left);
         }
     }
+}
+
+#[test]
+fn disabling_breaks_an_upload_in_the_middle_of_its_bytes() {
+    let server = TestServer::start();
+    let account = server.add_account(&[]);
+    let mut raw = Raw::connect(&server);
+    let head = format!("PUT /a HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\nContent-Length: 5000000000\r\n\r\n", account.basic());
+    raw.send(head).send([0; 100_000]);
+    server.run(&["account", "disable", &account.user, "--reason", "lost laptop"]).expect_exit(0);
+    let answer = eventually("the upload is refused before its end", SOON, || {
+        raw.send([0; 100_000]);
+        raw.answer(Duration::from_millis(50))
+    });
+    assert_eq!(answer.head.status, 403);
+    assert!(String::from_utf8_lossy(&answer.body).contains("lost laptop"), "{answer:?}");
+    drop(raw);
+    wait_until("its space is free", SOON, || server.staging_files().is_empty());
 }
 
 #[test]

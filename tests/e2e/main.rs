@@ -1,5 +1,6 @@
 //! The whole behaviour, through the binary: a real server, real curl, wget, tar and Chromium, a file per feature.
 
+mod access_log;
 mod accounts;
 mod catalog_lost;
 mod command_line;

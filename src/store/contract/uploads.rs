@@ -131,8 +131,18 @@ pub(super) async fn a_commit_goes_on_when_its_caller_has_gone(rig: Rig) {
 pub(super) async fn disabling_the_account_breaks_an_upload(rig: Rig) {
     let mut upload = rig.store.begin_upload(&rig.account, &name("/a"), 4).await.expect("the name is free");
     upload.write(Bytes::from_static(b"late")).await.expect("it is received");
+    let mut endless = rig.store.begin_upload(&rig.account, &name("/endless"), u64::from(u32::MAX)).await.expect("the name is free");
     rig.store.disable_account(&rig.account.id, "unpaid").await.expect("the account exists");
     assert_eq!(refusal(upload.finish(Vec::new()).await), "account closed");
+    let broken = loop {
+        let outcome = endless.write(Bytes::from_static(b"x")).await;
+        if outcome.is_err() {
+            break outcome;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(refusal(broken), "account closed");
+    drop(endless);
     assert_eq!(refusal(rig.put("/b", b"new").await), "account closed");
     rig.store.enable_account(&rig.account.id).await.expect("the account exists");
     rig.store.settled().await;

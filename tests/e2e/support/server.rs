@@ -226,6 +226,7 @@ impl TestServer {
         }
         command.env("STRONGROOM_LISTEN", "127.0.0.1:0");
         command.env("STRONGROOM_LOGIN_FAILURES_PER_MINUTE", "1000000");
+        command.env("STRONGROOM_LOG_LINES_PER_MINUTE", "0");
         if let Some(clock) = &self.setup.clock {
             command.env("STRONGROOM_TEST_CLOCK", clock);
         }

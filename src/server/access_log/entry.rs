@@ -1,8 +1,5 @@
-//! One line for each request: who asked for what, what came of it, how many bytes, how long.
-//!
-//! The path of a session is redacted, a query is never logged, and nothing else of a request's headers is.
+//! The line of one request, from its head to the last byte of its answer.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,12 +8,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use percent_encoding::percent_decode_str;
 
-use super::metrics::{InFlight, Metrics};
-use super::progress::Exchange;
-use super::reply::Body;
+use super::AccessLog;
+use super::redacted::{first_chars, redacted};
 use crate::model::access::AccountId;
+use crate::server::metrics::InFlight;
+use crate::server::progress::Exchange;
+use crate::server::reply::Body;
 
 /// Put into an answer's extensions by whoever found out whose request it was, so that the line names the account.
 #[derive(Clone, Debug)]
@@ -34,7 +32,7 @@ pub struct Entry {
     sent_bytes: u64,
     ending: Ending,
     exchange: Exchange,
-    metrics: Metrics,
+    log: AccessLog,
     _in_flight: Option<InFlight>,
 }
 
@@ -48,11 +46,10 @@ enum Ending {
     Left,
 }
 
-const LONGEST_PATH: usize = 1_024;
 const LONGEST_METHOD: usize = 32;
 
 impl Entry {
-    pub fn begin<B>(request: &Request<B>, peer: IpAddr, exchange: Exchange, metrics: &Metrics) -> Self {
+    pub(super) fn begin<B>(request: &Request<B>, peer: IpAddr, exchange: Exchange, log: AccessLog) -> Self {
         Self {
             method: request.method().clone(),
             path: redacted(request.uri().path()),
@@ -63,8 +60,8 @@ impl Entry {
             sent_bytes: 0,
             ending: Ending::Left,
             exchange,
-            metrics: metrics.clone(),
-            _in_flight: metrics.in_flight(request.method()),
+            _in_flight: log.metrics.in_flight(request.method()),
+            log,
         }
     }
 
@@ -89,7 +86,10 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.metrics.count_request(&self.method, self.status);
+        self.log.metrics.count_request(&self.method, self.status);
+        if self.account.is_none() && !self.log.admits(self.peer) {
+            return;
+        }
         let method = first_chars(self.method.as_str(), LONGEST_METHOD);
         let what = match (self.status, self.ending) {
             (None, _) => "request, not answered",
@@ -149,38 +149,6 @@ impl HttpBody for LoggedBody {
     }
 }
 
-/// The path as it may be logged: as it was sent, without what follows `/session/`, in bounded length.
-fn redacted(path: &str) -> String {
-    let mut after_session = false;
-    let parts: Vec<&str> = path
-        .split('/')
-        .map(|part| {
-            let shown = if after_session && !part.is_empty() { "[redacted]" } else { part };
-            // An empty part keeps the watch up: nobody knows how a doubled slash will be read.
-            after_session = is_session(part) || (after_session && part.is_empty());
-            shown
-        })
-        .collect();
-    let shown = parts.join("/");
-    // An encoded slash hides where the parts end, so all of such a path could be a token.
-    let hidden = percent_decode_str(&shown).decode_utf8_lossy().matches('/').count() > shown.matches('/').count();
-    if hidden && percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase().contains("session") {
-        return "/[redacted]".to_owned();
-    }
-    first_chars(&shown, LONGEST_PATH).into_owned()
-}
-
-fn is_session(part: &str) -> bool {
-    percent_decode_str(part).decode_utf8_lossy().eq_ignore_ascii_case("session")
-}
-
-fn first_chars(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -188,6 +156,8 @@ mod tests {
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
+    use crate::server::context::LiveLimits;
+    use crate::server::metrics::Metrics;
     use crate::server::progress::Progress;
     use crate::server::test_limits::limits;
 
@@ -211,7 +181,8 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || out.clone()).finish();
         let _guard = tracing::subscriber::set_default(subscriber);
         let exchange = Progress::new(Arc::new(limits())).begin(Some(0));
-        let entry = Entry::begin(&request, IpAddr::from([192, 0, 2, 1]), exchange, &Metrics::default());
+        let log = AccessLog::new(Metrics::default(), LiveLimits::new(limits()));
+        let entry = log.begin(&request, IpAddr::from([192, 0, 2, 1]), exchange);
         let mut response = Response::new(body);
         response.extensions_mut().insert(LoggedAccount(account.parse().expect("an account id")));
         let mut response = entry.answered(response);
@@ -249,34 +220,5 @@ mod tests {
         assert_eq!((&broken["message"], &broken["sent_bytes"]), (&"request, answer broken off".into(), &5.into()));
         let left = line(get("/a"), body(&[Ok("12345"), Ok("678")]), "Y21R3P", 1).await;
         assert_eq!((&left["message"], &left["sent_bytes"]), (&"request, client left before the end".into(), &5.into()));
-    }
-
-    #[test]
-    fn a_session_token_is_never_in_a_logged_path() {
-        let token = "abcdefghijklmnopqrstuv";
-        for path in [
-            "/session/TOKEN",
-            "/session/TOKEN/",
-            "/session/TOKEN/a/b.tar",
-            "//session//TOKEN/a",
-            "/%73ession/TOKEN/a",
-            "/SESSION/TOKEN",
-            "/session%2fTOKEN",
-            "/session%2FTOKEN/a",
-            "/x/session/TOKEN",
-        ] {
-            let logged = redacted(&path.replace("TOKEN", token));
-            assert!(!logged.contains(token), "{path} is logged as {logged}");
-            assert!(logged.contains("[redacted]"), "{path} is logged as {logged}");
-        }
-        assert_eq!(redacted("/session/abcdefghijklmnopqrstuv/a/b.tar"), "/session/[redacted]/a/b.tar");
-    }
-
-    #[test]
-    fn other_paths_are_logged_as_they_were_sent() {
-        for path in ["/", "/a/b.tar", "/a%20b", "/sessions/x", "*", "/a%2Fb"] {
-            assert_eq!(redacted(path), path);
-        }
-        assert_eq!(redacted(&"é".repeat(2_000)).chars().count(), LONGEST_PATH + 1);
     }
 }
