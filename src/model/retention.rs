@@ -41,7 +41,8 @@ pub struct RetentionHistory {
 impl RetentionHistory {
     /// A history as read from the catalog, in any order; `None` when it is empty.
     pub fn from_spans(mut spans: Vec<RetentionSpan>) -> Option<Self> {
-        spans.sort_by_key(|span| (span.from, span.until));
+        // The open span is the last, whatever else two histories that were joined hold.
+        spans.sort_by_key(|span| (span.until, span.from));
         (!spans.is_empty()).then_some(Self { spans })
     }
 

@@ -3,6 +3,7 @@
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, Method, Response, StatusCode};
 
+use super::auth::challenge;
 use super::error::ApiError;
 use super::files::get_file;
 use super::headers::{host, same_origin};
@@ -12,6 +13,7 @@ use super::request::RequestHead;
 use crate::model::access::Secret;
 use crate::model::account::Account;
 use crate::model::instant::Instant;
+use crate::store::Error;
 use crate::store::sessions::Session;
 
 /// Who wants a session, and so in which form it is answered.
@@ -33,7 +35,10 @@ pub async fn make_session(head: &RequestHead, account: &Account, maker: Maker) -
         return Err(ApiError::new(StatusCode::FORBIDDEN, "A page of another site asked for a session. Make one from the list's own page."));
     }
     let store = &head.context.store;
-    let token = store.make_session(account).await.map_err(|error| ApiError::from_store(error, store.now()))?;
+    let token = store.make_session(account).await.map_err(|error| match error {
+        Error::NotFound => challenge(),
+        error => ApiError::from_store(error, store.now()),
+    })?;
     let path = format!("/session/{}/", token.reveal());
     Ok(match maker {
         Maker::Page => reply::see(StatusCode::SEE_OTHER, without_password(host::host(head.headers()), &path)),

@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::{Result, Store};
+use super::catalog::Fault;
+use super::{Error, Result, Store};
 use crate::shutdown::Shutdown;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -12,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Store {
-    /// Runs until the stop is given, then waits for commits under way and notes that the end was a clean one.
+    /// Runs until the stop is given. What is under way then is dropped between two steps, each of which a start takes up again.
     pub async fn run(&self, shutdown: Shutdown) {
         let was_clean = self.note_start().await.inspect_err(|error| warn("noting the start", error)).unwrap_or(false);
         if !was_clean {
@@ -29,6 +30,11 @@ impl Store {
             self.every(DAY, &shutdown, "the daily small copy", || self.write_control()),
             self.look_after_blobs(was_clean, &shutdown),
         );
+    }
+
+    /// Waits for commits under way and notes that the end was a clean one. To be called when no request runs any more: what fails
+    /// after it would go unnoticed by the next start.
+    pub async fn close(&self) {
         self.settled().await;
         if self.health().await.writes_suspended.is_none() {
             let kept = async { self.keep_time().await.and(self.note_clean_end().await) };
@@ -39,9 +45,11 @@ impl Store {
     /// Reconciles at start and daily, scrubs in between; after an end that was not clean it looks closer.
     async fn look_after_blobs(&self, was_clean: bool, shutdown: &Shutdown) {
         if !was_clean {
-            self.inner.catalog.integrity_check().await.unwrap_or_else(|error| {
-                drop(self.inner.suspension.suspend(&super::chain(&error)));
-            });
+            let mut stopping = shutdown.clone();
+            tokio::select! {
+                () = stopping.stopped() => return,
+                () = self.check_catalog() => {}
+            }
         }
         tokio::join!(self.every(DAY, shutdown, "reconciliation", || self.reconcile_and_tell(shutdown)), async {
             if !was_clean {
@@ -49,6 +57,15 @@ impl Store {
             }
             self.every(10 * MINUTE, shutdown, "scrub", || async { self.scrub_due(shutdown).await.map(drop) }).await;
         });
+    }
+
+    /// A catalog that is damaged, or that its disk cannot read, is not written to. One that is only busy says nothing.
+    async fn check_catalog(&self) {
+        match self.inner.catalog.integrity_check().await {
+            Ok(()) => {}
+            Err(error) if matches!(error.fault, Fault::Failed | Fault::Io) => drop(self.inner.suspension.suspend(&super::chain(&error))),
+            Err(error) => tracing::warn!(error = %super::chain(&error), "the catalog could not be checked after an end that was not clean"),
+        }
     }
 
     async fn reconcile_and_tell(&self, shutdown: &Shutdown) -> Result<()> {
@@ -81,8 +98,14 @@ impl Store {
                 () = stopping.stopped() => return,
                 _ = timer.tick() => {}
             }
-            if let Err(error) = work().await {
-                warn(what, &error);
+            let outcome = tokio::select! {
+                () = stopping.stopped() => return,
+                outcome = work() => outcome,
+            };
+            match outcome {
+                // Said once, when writing ended.
+                Ok(()) | Err(Error::WritesSuspended { .. }) => {}
+                Err(error) => warn(what, &error),
             }
         }
     }

@@ -4,6 +4,7 @@ use super::blobs::{BlobKey, Found};
 use super::verify::{self, Finding};
 use super::{Result, Store, rows};
 use crate::model::access::AccountId;
+use crate::model::instant::Instant;
 use crate::model::stored_file::{BlobId, StoredFile};
 
 /// What to check.
@@ -74,14 +75,14 @@ impl Store {
     }
 
     /// Why the file is damaged, where it is; a damaged one is marked, a whole one is noted in `whole`.
-    async fn check_one(&self, file: &StoredFile, quick: bool, whole: &mut Vec<BlobId>) -> Result<Option<String>> {
-        let (key, size_bytes) = (BlobKey::of(file), file.size_bytes);
+    async fn check_one(&self, file: &StoredFile, quick: bool, whole: &mut Vec<(BlobId, Instant)>) -> Result<Option<String>> {
+        let (key, size_bytes, began) = (BlobKey::of(file), file.size_bytes, self.now());
         let finding = self
             .blocking(move |blobs| {
                 if quick {
                     return verify::look(blobs, &key, size_bytes);
                 }
-                Some(verify::read_whole(blobs, &key, Some(size_bytes), &mut |_| {}))
+                Some(verify::read_whole(blobs, &key, Some(size_bytes), &mut |_| true))
             })
             .await?;
         let Some(finding) = finding else { return Ok(file.damaged_at.map(|at| format!("found damaged on {}", at.rfc3339()))) };
@@ -89,13 +90,13 @@ impl Store {
             return Ok(None);
         }
         if matches!(finding, Finding::Whole { .. }) {
-            whole.push(file.id.clone());
+            whole.push((file.id.clone(), began));
             return Ok(None);
         }
         self.note_finding(file, &finding).await?;
         Ok(match finding {
             Finding::Whole { .. } => None,
-            Finding::Missing | Finding::Damaged(_) => Some(finding.words().to_owned()),
+            Finding::Missing | Finding::Damaged(_) | Finding::Unreadable(_) => Some(finding.words().to_owned()),
             Finding::Unknown(why) => Some(format!("could not be checked: {why}")),
         })
     }
@@ -133,10 +134,13 @@ impl Store {
         .await
     }
 
-    /// At most 1,000 quarantined blobs.
+    /// At most 1,000 blobs that are quarantined, or that wait because they cannot be read.
     async fn quarantined(&self, account: Option<AccountId>) -> Result<Vec<Problem>> {
         let columns = rows::FILE_COLUMNS;
-        let statement = format!("SELECT {columns}, why FROM files WHERE state = 'quarantined' ORDER BY random LIMIT 1000");
+        let statement = format!(
+            "SELECT {columns}, why FROM files \
+             WHERE state <> 'live' AND (state = 'quarantined' OR state = 'checking' AND why IS NOT NULL) ORDER BY random LIMIT 1000"
+        );
         self.read(move |connection| {
             let found = connection.query(&statement, &[])?;
             let problems = found.iter().map(|row| {
@@ -150,14 +154,17 @@ impl Store {
         .await
     }
 
-    /// At most 1,000 foreign things under `blobs/`.
+    /// At most 1,000 things under `blobs/` that are foreign or cannot be read.
     async fn foreign(&self) -> Result<Vec<Problem>> {
         let found = self
             .blocking(|blobs| {
                 let mut foreign = Vec::new();
+                let problem = |name, why| Problem { account: None, name, why };
                 let outcome = blobs.walk(&mut |found| {
-                    if let Found::Foreign { path } = found {
-                        foreign.push(Problem { account: None, name: path, why: "not written by a strongroom".to_owned() });
+                    match found {
+                        Found::Blob { .. } => {}
+                        Found::Foreign { path } => foreign.push(problem(path, "not written by a strongroom".to_owned())),
+                        Found::Unreadable { path, why } => foreign.push(problem(path, format!("it cannot be read: {why}"))),
                     }
                     foreign.len() < 1000
                 });

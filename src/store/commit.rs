@@ -83,7 +83,8 @@ impl Store {
         let outcome = match self.write(move |connection| insert(connection, &blob, store.now())).await {
             Ok(verdict) => Ok(verdict),
             Err(Error::InDoubt(cause)) => self.find_committed(&sealed, cause).await,
-            Err(error) => Err(error),
+            // The blob is there and is adopted by the next reconciliation: nobody may hear that nothing was stored.
+            Err(error) => Err(Error::NotEntered { disk_is_full: matches!(error, Error::DiskFull { .. }), source: error.into() }),
         };
         let needed_bytes = quota_bytes(&sealed.key.name, sealed.size_bytes);
         let refusal = match outcome? {
@@ -145,7 +146,7 @@ fn refuse(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
         return Ok(Verdict::Stored(Box::new(own)));
     }
     if insert_row(connection, sealed, FileState::Doomed, 0, now)? == 0 {
-        let statement = "UPDATE files SET state = 'doomed' WHERE random = $1 AND state = 'checking'";
+        let statement = "UPDATE files SET state = 'doomed' WHERE random = $1 AND state IN ('checking', 'quarantined')";
         connection.execute(statement, &[key.id.as_str().into()])?;
     }
     if let Some(holder) = rows::live_file(connection, &sealed.account, &key.name)? {
@@ -168,14 +169,13 @@ fn insert_row(
     change: i64,
     created_at: Instant,
 ) -> Result<u64, CatalogError> {
-    let Sealed { key, size_bytes, account, .. } = sealed;
-    let end = match account.kind {
-        crate::model::account::Kind::Archive => account.retention.expires_at(created_at, key.kept_from),
-        crate::model::account::Kind::Vault => Instant::FOREVER,
-    };
+    let Sealed { key, size_bytes, .. } = sealed;
+    let days = days_kept("$2", "$8");
     connection.execute(
-        "INSERT INTO files (random, account, name, state, size, sha256, change, created_at, kept_from, expires_at, checked_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $8) ON CONFLICT DO NOTHING",
+        &format!(
+            "INSERT INTO files (random, account, name, state, size, sha256, change, created_at, kept_from, expires_at, checked_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CAST($9 AS BIGINT) * 1000000 + {DAY_MICROS} * {days}, $8) ON CONFLICT DO NOTHING"
+        ),
         &[
             key.id.as_str().into(),
             key.account.as_str().into(),
@@ -186,18 +186,30 @@ fn insert_row(
             change.into(),
             created_at.micros().into(),
             key.kept_from.seconds().into(),
-            rows::end_value(end),
         ],
+    )
+}
+
+/// SQL for the days that an archive's file of this creation is kept, `NULL` for a vault's. By the history as it is now: a retention that
+/// was lowered while the bytes came holds for them.
+fn days_kept(account: &str, created_at: &str) -> String {
+    format!(
+        "(SELECT MAX(days) FROM retentions WHERE retentions.account = {account} AND retentions.until_at > {created_at} \
+         AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = {account} AND accounts.kind = 'archive'))"
     )
 }
 
 /// Makes the `checking` row that reconciliation gave this blob live, unless the name is held.
 fn take_over(connection: &mut dyn Connection, sealed: &Sealed, change: i64, created_at: Instant) -> Result<bool, CatalogError> {
-    let statement = "UPDATE files SET state = 'live', change = $2, created_at = $3, checked_at = $3 \
-                     WHERE random = $1 AND state = 'checking' AND NOT EXISTS \
-                     (SELECT 1 FROM files AS other WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')";
+    let statement = format!(
+        "UPDATE files SET state = 'live', change = $2, created_at = $3, checked_at = $3, why = NULL, \
+         expires_at = kept_from * 1000000 + {DAY_MICROS} * {} \
+         WHERE random = $1 AND state = 'checking' AND NOT EXISTS \
+         (SELECT 1 FROM files AS other WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')",
+        days_kept("files.account", "$3")
+    );
     let values = [sealed.key.id.as_str().into(), change.into(), created_at.micros().into()];
-    Ok(connection.execute(statement, &values)? == 1)
+    Ok(connection.execute(&statement, &values)? == 1)
 }
 
 pub(super) fn insert_sums(connection: &mut dyn Connection, key: &BlobKey, sums: &BlockSums) -> Result<(), CatalogError> {

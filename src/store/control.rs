@@ -1,19 +1,22 @@
 //! Small copies of the accounts under `blobs/.control/`: hashes only, so that a lost catalog gives everybody back their access URL.
 //!
 //! One is written with each change, before the change is reported done, and once a day; the newest are kept. A copy
-//! carries the number of the change it holds, so that an older catalog notices that it is older.
+//! carries the number of the change it holds, so that an older catalog notices that it is older. It also names the blobs that were
+//! set aside because their name was held: no rebuild may take one of them for the file that was acknowledged.
 
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{insert_account, put_history};
-use super::blobs::{BlobError, Blobs};
+use super::blobs::{BlobError, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
-use super::{Error, Result, Store, rows};
+use super::{Error, Result, Store, adopt, rows, sessions};
 use crate::model::access::SecretHash;
 use crate::model::account::Account;
 use crate::model::digest::Sha256Digest;
 use crate::model::instant::Instant;
 use crate::model::retention::{Retention, RetentionHistory, RetentionSpan};
+
+const SUFFIX: &str = ".json.zst";
 
 /// What one copy holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub(super) struct ControlCopy {
     /// Guarded time when it was written, in microseconds.
     pub(super) written_at: i64,
     accounts: Vec<AccountCopy>,
+    /// Keys and sizes of blobs whose name was held by other bytes.
+    #[serde(default)]
+    set_aside: Vec<(String, u64)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,7 +49,8 @@ struct AccountCopy {
 }
 
 impl Store {
-    /// Runs a change of what the copies hold, and writes a copy before it returns.
+    /// Runs a change of what the copies hold, and writes a copy before it returns. Where only the copy fails the change is made all
+    /// the same, and is answered: a new password would else be lost. A running server writes the copy within minutes.
     pub(super) async fn change_control<T, F>(&self, mut work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -55,7 +62,9 @@ impl Store {
                 work(connection)
             })
             .await?;
-        self.write_control().await?;
+        if let Err(error) = self.write_control().await {
+            tracing::error!(error = %super::chain(&error), "the change is made, but no small copy of it could be written yet");
+        }
         Ok(outcome)
     }
 
@@ -74,37 +83,42 @@ impl Store {
     /// Writes a copy where the newest one does not hold the newest change.
     pub(super) async fn write_control_if_stale(&self) -> Result<()> {
         let change = self.read(change_number).await?;
-        let newest = self.blocking(newest).await?;
+        let newest = self.blocking(newest).await?.map_err(|error| Error::Unavailable(error.into()))?;
         if newest.is_none_or(|copy| copy.change != change) { self.write_control().await } else { Ok(()) }
     }
 
     /// Loads the newest copy where it is newer than the catalog; returns what it brought back, in words.
     pub(super) async fn load_newer_control(&self) -> Result<Vec<String>> {
-        let Some(copy) = self.blocking(newest).await? else { return Ok(Vec::new()) };
+        let newest = self.blocking(newest).await?.map_err(|error| Error::Unavailable(error.into()))?;
+        let Some(copy) = newest else { return Ok(Vec::new()) };
         if self.read(change_number).await? >= copy.change {
             return Ok(Vec::new());
         }
-        self.write(move |connection| load(connection, &copy)).await
+        let now = self.now();
+        self.write(move |connection| load(connection, &copy, now)).await
     }
 }
 
 /// The whole copy with the highest change; damaged ones are passed over, with a line in the log.
-pub(super) fn newest(blobs: &dyn Blobs) -> Option<ControlCopy> {
-    let names =
-        blobs.list_control().inspect_err(|error| tracing::error!(error = %super::chain(error), "the small copies cannot be listed"));
-    let copies = names.ok()?.into_iter().filter(|name| name.ends_with(".json.zst")).filter_map(|name| {
-        let copy = blobs.get_control(&name).ok().and_then(|bytes| decode(&name, &bytes));
+pub(super) fn newest(blobs: &dyn Blobs) -> std::result::Result<Option<ControlCopy>, BlobError> {
+    let names = blobs.list_control()?.into_iter().filter(|name| name.ends_with(SUFFIX));
+    let copies = names.filter_map(|name| {
+        let copy = read(blobs, &name);
         if copy.is_none() {
             tracing::warn!(copy.name = %name, "a small copy is damaged and passed over");
         }
         copy
     });
-    copies.max_by_key(|copy| (copy.change, copy.written_at))
+    Ok(copies.max_by_key(|copy| (copy.change, copy.written_at)))
+}
+
+fn read(blobs: &dyn Blobs, name: &str) -> Option<ControlCopy> {
+    blobs.get_control(name).ok().and_then(|bytes| decode(name, &bytes))
 }
 
 /// Puts a copy's accounts into the catalog: missing ones are made, the others take its password, state and history.
-/// Histories are united, so that no raised retention is forgotten.
-pub(super) fn load(connection: &mut dyn Connection, copy: &ControlCopy) -> std::result::Result<Vec<String>, CatalogError> {
+/// Histories are united, so that no raised retention is forgotten; who is shut out loses the sessions, too.
+pub(super) fn load(connection: &mut dyn Connection, copy: &ControlCopy, now: Instant) -> std::result::Result<Vec<String>, CatalogError> {
     let mut brought = Vec::new();
     for account in copy.accounts.iter().filter_map(AccountCopy::to_account) {
         match rows::account(connection, &account.id)? {
@@ -113,13 +127,24 @@ pub(super) fn load(connection: &mut dyn Connection, copy: &ControlCopy) -> std::
                 brought.push(format!("account {}", account.id));
             }
             Some(known) => {
-                let history = united(&known.retention, &account.retention);
+                let history = united(&known.retention, &account.retention, now);
+                let is_shut_out = known.password != account.password
+                    || account.disabled.is_some() && known.disabled.is_none()
+                    || account.removed_at.is_some() && known.removed_at.is_none();
+                if is_shut_out {
+                    sessions::end_all(connection, &account.id, now)?;
+                }
                 if known.password != account.password || known.disabled != account.disabled || history != known.retention {
                     brought.push(format!("changes of account {}", account.id));
                 }
                 replace(connection, &account)?;
                 put_history(connection, &account.id, &history)?;
             }
+        }
+    }
+    for (path, size_bytes) in &copy.set_aside {
+        if let Some(key) = BlobKey::parse(path) {
+            adopt::set_aside(connection, &key, *size_bytes)?;
         }
     }
     let values = [copy.change.into()];
@@ -140,11 +165,15 @@ fn replace(connection: &mut dyn Connection, account: &Account) -> std::result::R
     connection.execute(statement, &values).map(drop)
 }
 
-/// The copy's history, which is the later one, with what only the catalog knew.
-fn united(known: &RetentionHistory, newer: &RetentionHistory) -> RetentionHistory {
+/// The copy's history, which is the later one, with what only the catalog knew: a span that was open there ends now.
+fn united(known: &RetentionHistory, newer: &RetentionHistory, now: Instant) -> RetentionHistory {
     let mut spans = newer.spans().to_vec();
-    let closed = known.spans().iter().filter(|span| span.until != Instant::FOREVER && !newer.spans().contains(span));
-    spans.splice(0..0, closed.copied());
+    for span in known.spans() {
+        let is_known = newer.spans().iter().any(|other| (other.from, other.retention) == (span.from, span.retention));
+        if !is_known {
+            spans.push(RetentionSpan { until: span.until.min(now.max(span.from)), ..*span });
+        }
+    }
     RetentionHistory::from_spans(spans).unwrap_or_else(|| newer.clone())
 }
 
@@ -153,7 +182,8 @@ fn snapshot(connection: &mut dyn Connection, now: Instant) -> std::result::Resul
     let change = change_number(connection)?;
     let accounts = rows::accounts(connection, true)?.iter().map(AccountCopy::of).collect();
     let store_id = rows::get(connection, "store_id")?.unwrap_or_default();
-    Ok(ControlCopy { format: 1, store_id, change, written_at: now.micros(), accounts })
+    let set_aside = adopt::all_set_aside(connection)?;
+    Ok(ControlCopy { format: 1, store_id, change, written_at: now.micros(), accounts, set_aside })
 }
 
 fn change_number(connection: &mut dyn Connection) -> std::result::Result<i64, CatalogError> {
@@ -170,18 +200,32 @@ fn put(blobs: &dyn Blobs, copy: &ControlCopy, keep: usize) -> std::result::Resul
     let text = serde_json::to_vec(copy).map_err(|error| PutError::Encode(error.into()))?;
     let bytes = zstd::encode_all(&text[..], 3).map_err(PutError::Encode)?;
     let time = Instant::from_micros(copy.written_at).compact();
-    let name = format!("{time}-{}.json.zst", Sha256Digest::of(&bytes).hex());
+    let name = format!("{time}-{}{SUFFIX}", Sha256Digest::of(&bytes).hex());
     blobs.put_control(&name, &bytes).map_err(PutError::Blobs)?;
-    let names = blobs.list_control().map_err(PutError::Blobs)?;
-    let old = names.iter().rev().filter(|other| **other != name && other.ends_with(".json.zst")).skip(keep - 1);
-    old.into_iter().try_for_each(|other| blobs.remove_control(other)).map_err(PutError::Blobs)
+    remove_old(blobs, keep).map_err(PutError::Blobs)
+}
+
+/// Keeps the copies of the newest changes: their names tell when they were written, and a clock may have gone back since.
+fn remove_old(blobs: &dyn Blobs, keep: usize) -> std::result::Result<(), BlobError> {
+    let names = blobs.list_control()?.into_iter().filter(|name| name.ends_with(SUFFIX));
+    let mut copies: Vec<_> = names.map(|name| (read(blobs, &name).map(|copy| (copy.change, copy.written_at)), name)).collect();
+    copies.sort_unstable_by(|one, other| other.cmp(one));
+    copies.iter().skip(keep).try_for_each(|(_, name)| blobs.remove_control(name))
 }
 
 fn decode(name: &str, bytes: &[u8]) -> Option<ControlCopy> {
-    let sha256 = name.strip_suffix(".json.zst")?.rsplit('-').next()?;
+    let sha256 = name.strip_suffix(SUFFIX)?.rsplit('-').next()?;
     (Sha256Digest::of(bytes).hex() == sha256).then_some(())?;
     let copy: ControlCopy = serde_json::from_slice(&zstd::decode_all(bytes).ok()?).ok()?;
     (copy.format == 1).then_some(copy)
+}
+
+#[cfg(test)]
+impl ControlCopy {
+    /// A copy without accounts that was written then.
+    pub(super) fn empty(written_at: Instant) -> Self {
+        Self { format: 1, store_id: String::new(), change: 0, written_at: written_at.micros(), accounts: Vec::new(), set_aside: Vec::new() }
+    }
 }
 
 impl AccountCopy {

@@ -35,6 +35,13 @@ pub enum Error {
     /// The commit may or may not have happened; sending the file again is safe.
     #[error("the outcome of the commit is unknown")]
     InDoubt(#[source] Cause),
+    /// The bytes are kept, but the catalog refused their row: the file may still appear, and sending it again is safe.
+    #[error("the file was published, but not entered")]
+    NotEntered {
+        /// Whether that is because the catalog's disk is full.
+        disk_is_full: bool,
+        source: Cause,
+    },
     /// Catalog or disk cannot be reached now; trying again may help.
     #[error("the store cannot be reached now")]
     Unavailable(#[source] Cause),

@@ -3,7 +3,7 @@
 //! Doomed in one transaction that repeats its whole condition; then unlink and sync; then the row moves to `ended`. A crash
 //! between the steps leaves a doomed row, which is taken up again at start and every hour.
 
-use super::blobs::BlobKey;
+use super::blobs::{BlobError, BlobFault, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
 use super::{Result, Store, rows};
 use crate::model::instant::{DAY_MICROS, Instant};
@@ -73,18 +73,15 @@ impl Store {
         }
     }
 
-    /// The files whose bytes are durably gone now.
+    /// The files whose bytes are durably gone now. A disk error ends writing, as everywhere on a write path: a removal whose sync
+    /// failed is not tried again before a restart.
     async fn unlink(&self, doomed: Vec<StoredFile>) -> Result<Vec<StoredFile>> {
-        self.blocking(move |blobs| {
-            doomed.into_iter().filter(|file| match blobs.remove(&BlobKey::of(file)) {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::warn!(error = %super::chain(&error), blob.id = %file.id, "bytes could not be removed; they are tried again");
-                    false
-                }
-            }).collect()
-        })
-        .await
+        self.inner.suspension.check()?;
+        let (gone, failed) = self.blocking(move |blobs| unlink(blobs, doomed)).await?;
+        match failed {
+            Some(error) => Err(self.inner.suspension.suspend(&super::chain(&error))),
+            None => Ok(gone),
+        }
     }
 
     async fn forget(&self, gone: Vec<StoredFile>) -> Result<()> {
@@ -119,6 +116,21 @@ impl Store {
     }
 }
 
+/// Unlinks one after the other; ends at a disk error, and leaves what fails otherwise for later.
+fn unlink(blobs: &dyn Blobs, doomed: Vec<StoredFile>) -> (Vec<StoredFile>, Option<BlobError>) {
+    let mut gone = Vec::new();
+    for file in doomed {
+        match blobs.remove(&BlobKey::of(&file)) {
+            Ok(()) => gone.push(file),
+            Err(error) if error.fault == BlobFault::Io => return (gone, Some(error)),
+            Err(error) => {
+                tracing::warn!(error = %super::chain(&error), blob.id = %file.id, "bytes could not be removed; they are tried again");
+            }
+        }
+    }
+    (gone, None)
+}
+
 /// Dooms the row where its life, computed again from the account's whole history, is over; else puts it back where it belongs
 /// in the index. 1 where it was doomed.
 fn doom_one(connection: &mut dyn Connection, random: &str, due: Instant, now: Instant) -> Result<u64, CatalogError> {
@@ -149,7 +161,9 @@ fn doom_one(connection: &mut dyn Connection, random: &str, due: Instant, now: In
 
 fn doomed_after(connection: &mut dyn Connection, after: &str) -> Result<Vec<StoredFile>, CatalogError> {
     let columns = rows::FILE_COLUMNS;
-    let statement = format!("SELECT {columns} FROM files WHERE state = 'doomed' AND random > $1 ORDER BY random LIMIT {BATCH_ROWS}");
+    let statement = format!(
+        "SELECT {columns} FROM files WHERE state <> 'live' AND state = 'doomed' AND random > $1 ORDER BY random LIMIT {BATCH_ROWS}"
+    );
     let found = connection.query(&statement, &[after.into()])?;
     found.iter().map(|row| rows::file(row, None)).collect()
 }

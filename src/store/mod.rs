@@ -6,6 +6,7 @@
 //! * Every byte that [`crate::store::read::Download::next`] yields was checked against the block sums of the stored file.
 
 pub mod accounts;
+mod adopt;
 pub mod background;
 mod backup;
 pub mod blobs;
@@ -28,6 +29,7 @@ mod scrub;
 pub mod sessions;
 mod suspension;
 pub mod time;
+mod twin;
 pub mod upload;
 mod verify;
 
@@ -118,7 +120,11 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
     {
-        self.inner.catalog.read(work).await.map_err(|error| self.catalog_failed(error))
+        self.inner.catalog.read(work).await.map_err(|error| match error.fault {
+            // What cannot be read now was written before: only a failed write ends writing.
+            Fault::Io => Error::Unavailable(error.into()),
+            _ => self.catalog_failed(error),
+        })
     }
 
     /// Runs `work` in the next shared transaction; an Err of its own fails everybody in it.

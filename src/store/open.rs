@@ -51,14 +51,11 @@ impl Store {
         .await?;
         let store_id = home.store_id.clone();
         settle_identity(&catalog, &blobs, &store_id, config).await?;
-        let store = Self::assemble(config, clock, catalog, blobs, Some(home), None).await?;
-        for what in store.load_newer_control().await? {
-            tracing::warn!(what, "the catalog was older than the small copies: brought back");
-        }
-        Ok(store)
+        Self::assemble(config, clock, catalog, blobs, Some(home), None).await?.caught_up().await
     }
 
-    /// Opens the store for a command, beside a server or without one: no lock, no migration.
+    /// Opens the store for a command, beside a server or without one: no lock, no migration. A catalog that was put back from an older
+    /// copy is brought up to the small copies first: what a command changed in it would else be taken back by the next server.
     pub async fn open_beside(config: &StoreConfig, clock: Clock) -> Result<Self, OpenError> {
         let owned = config.clone();
         let (home, catalog, blobs) = on_thread(move || {
@@ -70,7 +67,14 @@ impl Store {
         .await?;
         let store_id = home.store_id.clone();
         settle_identity(&catalog, &blobs, &store_id, config).await?;
-        Self::assemble(config, clock, catalog, blobs, Some(home), None).await
+        Self::assemble(config, clock, catalog, blobs, Some(home), None).await?.caught_up().await
+    }
+
+    async fn caught_up(self) -> Result<Self, OpenError> {
+        for what in self.load_newer_control().await? {
+            tracing::warn!(what, "the catalog was older than the small copies: brought back");
+        }
+        Ok(self)
     }
 
     /// Joins open parts. `start` is where guarded time begins in a catalog that has none; `None` believes the wall clock.

@@ -34,11 +34,11 @@ impl Store {
         Ok(Download { store: self.clone(), file: file.clone(), sums, reader: Some(reader), left: range })
     }
 
-    /// Whether the file's row says that its bytes may be gone.
+    /// Whether the file's row or the time says that its bytes may be gone.
     async fn has_ended(&self, file: &StoredFile) -> Result<bool> {
         let id = file.id.clone();
         let row = self.read(move |connection| rows::file_of_blob(connection, None, &id)).await?;
-        Ok(row.is_none_or(|row| row.state == FileState::Doomed))
+        Ok(row.is_none_or(|row| row.state == FileState::Doomed) || file.has_expired(self.now()))
     }
 
     async fn sums_of(&self, file: &StoredFile) -> Result<BlockSums> {
@@ -62,7 +62,7 @@ impl Store {
     /// Marks the file damaged, says so in the log, and returns the error for whoever reads it.
     async fn damaged(&self, file: &StoredFile, cause: Box<dyn std::error::Error + Send + Sync>) -> Error {
         tracing::error!(account.id = %file.account, file.name = %file.name, blob.id = %file.id, cause = %cause, "a stored file is damaged");
-        if let Err(error) = self.mark_damage(&file.id, true).await {
+        if let Err(error) = self.mark_damaged(&file.id).await {
             tracing::warn!(error = %super::chain(&error), blob.id = %file.id, "the damage could not be marked");
         }
         Error::Corrupt(cause)

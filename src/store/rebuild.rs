@@ -13,11 +13,11 @@ use super::control;
 use super::home::Home;
 use super::open::{OpenError, on_thread};
 use super::reconcile::ReconcileReport;
-use super::time::RELEASED_AT;
+use super::time::{self, RELEASED_AT};
 use super::{Result, Store, rows};
 use crate::clock::Clock;
 use crate::config::{CatalogTarget, StoreConfig};
-use crate::model::instant::Instant;
+use crate::model::instant::{DAY_MICROS, Instant};
 
 /// What a rebuild brought back.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -44,12 +44,10 @@ impl Store {
         .await?;
         let owned = config.clone();
         let catalog = on_thread(move || Ok(Catalog::open(&owned, true)?)).await?;
-        let store_id = home.store_id.clone();
-        claim(&catalog, &store_id).await?;
-        let (read, seen) = (Arc::clone(&blobs), wall);
-        let (copy, newest) = on_thread(move || Ok((control::newest(&*read), newest_created(&*read, seen)?))).await?;
-        let start = newest.max(copy.as_ref().map_or(RELEASED_AT, |copy| Instant::from_micros(copy.written_at)));
-        let store = Self::assemble(config, clock, catalog, blobs, Some(home), Some(start)).await?;
+        let read = Arc::clone(&blobs);
+        let (copy, newest) = on_thread(move || Ok((control::newest(&*read)?, newest_created(&*read, wall)?))).await?;
+        claim(&catalog, &home.store_id, &clock, beginning(copy.as_ref(), newest)).await?;
+        let store = Self::assemble(config, clock, catalog, blobs, Some(home), None).await?;
         store.fill(copy, moved_aside).await.map_err(OpenError::from)
     }
 
@@ -57,7 +55,8 @@ impl Store {
         let mut lost = vec!["all sessions: make new ones".to_owned()];
         match copy {
             Some(copy) => {
-                self.write(move |connection| control::load(connection, &copy)).await?;
+                let now = self.now();
+                self.write(move |connection| control::load(connection, &copy, now)).await?;
             }
             None => lost.push("all accounts: there is no whole copy of them under blobs/.control/".to_owned()),
         }
@@ -77,14 +76,24 @@ impl Store {
     }
 }
 
-/// Makes an empty catalog this store's own; one that holds files of its own is not overwritten.
-async fn claim(catalog: &Catalog, store_id: &str) -> Result<(), OpenError> {
-    let id = store_id.to_owned();
+/// Where guarded time goes on: where the newest copy says that it was, and with the newest file at most a day later. A file that was
+/// stored under a clock that had jumped ahead says the clock's time, so it cannot end the lives of the others.
+fn beginning(copy: Option<&control::ControlCopy>, newest: Instant) -> Instant {
+    let Some(copy) = copy else { return newest.max(RELEASED_AT) };
+    let written_at = Instant::from_micros(copy.written_at).max(RELEASED_AT);
+    newest.min(written_at.plus_micros(DAY_MICROS)).max(written_at)
+}
+
+/// Makes an empty catalog this store's own, with its guarded time in one transaction, so that a rebuild that is cut off leaves no
+/// catalog that believes the wall clock; one that holds files of its own is not overwritten.
+async fn claim(catalog: &Catalog, store_id: &str, clock: &Clock, start: Instant) -> Result<(), OpenError> {
+    let (id, clock) = (store_id.to_owned(), clock.clone());
     let known = catalog
         .write(move |connection| {
             let known = rows::get(connection, "store_id")?;
             if known.is_none() {
                 rows::set(connection, "store_id", &id)?;
+                time::begin(connection, &clock, start)?;
             }
             Ok(known)
         })
@@ -95,12 +104,17 @@ async fn claim(catalog: &Catalog, store_id: &str) -> Result<(), OpenError> {
     }
 }
 
-/// Moves `catalog.db` and what belongs to it out of the way.
+/// Moves `catalog.db` and what belongs to it out of the way, under a name that is new. The log goes first: no other catalog may
+/// ever find it beside itself.
 fn move_aside(data: &Path, wall: Instant) -> Result<Vec<String>, OpenError> {
+    let base = format!("catalog.db.{}", wall.compact());
+    let mut names = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}-{number}")));
+    let is_new = |name: &String| ["", "-wal", "-shm"].iter().all(|suffix| !data.join(format!("{name}.old{suffix}")).exists());
+    let aside = names.find(is_new).expect("one of so many names is new");
     let mut moved = Vec::new();
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["-wal", "-shm", ""] {
         let from = data.join(format!("catalog.db{suffix}"));
-        let to = data.join(format!("catalog.db.{}.old{suffix}", wall.compact()));
+        let to = data.join(format!("{aside}.old{suffix}"));
         match std::fs::rename(&from, &to) {
             Ok(()) => moved.push(to.display().to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -125,4 +139,19 @@ fn newest_created(blobs: &dyn Blobs, wall: Instant) -> Result<Instant, OpenError
         true
     })?;
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that was stored while the clock was a year ahead says so in its key; a rebuild used to take that for the time.
+    #[test]
+    fn a_key_from_a_jumped_clock_does_not_move_guarded_time() {
+        let written_at = RELEASED_AT.plus_micros(90 * DAY_MICROS);
+        let copy = control::ControlCopy::empty(written_at);
+        assert_eq!(beginning(Some(&copy), written_at.plus_micros(400 * DAY_MICROS)), written_at.plus_micros(DAY_MICROS));
+        assert_eq!(beginning(Some(&copy), written_at.plus_micros(-DAY_MICROS)), written_at);
+        assert_eq!(beginning(Some(&copy), written_at.plus_micros(5)), written_at.plus_micros(5));
+    }
 }

@@ -1,22 +1,22 @@
 //! Reconciliation: rows and blobs are matched in the background, and nothing is lost by it.
 //!
-//! * A blob without a row is read whole and adopted. Of two whole blobs with one name and one SHA-256 one is kept; other bytes
-//!   under a name that is held, unknown accounts and wrong digests are quarantined: listed by `check`, never deleted.
+//! * A blob without a row is read whole and adopted. Of two whole blobs with one name and one SHA-256 one is kept, and only after both
+//!   were read (`twin`). Other bytes under a name that is held, unknown accounts and wrong digests are quarantined: listed by
+//!   `check`, never deleted, and looked at again when the name is free or the account is back.
+//! * A blob that cannot be read stays in `checking` and is tried again by each reconciliation.
 //! * A row without a blob is marked damaged, never dropped.
 //!
 //! So yesterday's catalog over today's blobs loses nothing. An upload that publishes meanwhile takes its `checking` row over.
 
 use tokio::sync::mpsc;
 
+use super::adopt::{Adoption, NAME_HELD, UNKNOWN_ACCOUNT, adopt, insert_found, settle};
 use super::blobs::{BlobKey, Found};
-use super::catalog::{CatalogError, Connection};
-use super::commit::insert_sums;
 use super::verify::{self, Finding};
 use super::{Error, Result, Store, rows};
-use crate::model::account::{Account, Kind};
 use crate::model::digest::BlockSums;
-use crate::model::instant::{DAY_MICROS, Instant, SECOND_MICROS};
-use crate::model::stored_file::{BlobId, FileState, StoredFile, quota_bytes};
+use crate::model::instant::{DAY_MICROS, Instant};
+use crate::model::stored_file::{BlobId, FileState, StoredFile};
 use crate::shutdown::Shutdown;
 
 /// Keys that are looked up in one query.
@@ -25,7 +25,6 @@ const BATCH_KEYS: usize = 100;
 const JUDGE_MICROS: i64 = DAY_MICROS;
 /// Damaged files that one reconciliation names in the log; `strongroom check` names all.
 const NAMED_IN_LOG: u64 = 100;
-const UNKNOWN_ACCOUNT: &str = "its account is unknown";
 
 /// What a reconciliation did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,37 +46,54 @@ impl Store {
     /// Matches all rows and blobs once.
     pub async fn reconcile(&self, shutdown: &Shutdown) -> Result<ReconcileReport> {
         let mut report = ReconcileReport::default();
-        let cleared = self.blocking(super::blobs::Blobs::clear_staging).await?;
-        report.staging_removed = cleared.map_err(|error| self.blob_write_failed(error, 0))?;
-        self.finish_checking(&mut report).await?;
+        match self.blocking(super::blobs::Blobs::clear_staging).await? {
+            Ok(removed) => report.staging_removed = removed,
+            Err(error) => tracing::warn!(error = %super::chain(&error), "a staging file could not be cleared away"),
+        }
+        self.finish_checking(shutdown, &mut report).await?;
         self.adopt_blobs_without_rows(shutdown, &mut report).await?;
+        // After the walk, which finds who holds the names.
+        self.look_again_at_quarantined().await?;
+        self.finish_checking(shutdown, &mut report).await?;
         self.mark_rows_without_blobs(shutdown, &mut report).await?;
         self.remove_doomed().await?;
         Ok(report)
     }
 
-    /// Takes up rows that a crash left in `checking`, and quarantined ones whose account has come back.
-    async fn finish_checking(&self, report: &mut ReconcileReport) -> Result<()> {
+    /// Puts quarantined rows back into `checking` whose account has come back, or whose name nobody holds any more.
+    async fn look_again_at_quarantined(&self) -> Result<()> {
         self.write(|connection| {
-            let statement = "UPDATE files SET state = 'checking', why = NULL WHERE state = 'quarantined' AND why = $1 \
-                             AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = files.account)";
-            connection.execute(statement, &[UNKNOWN_ACCOUNT.into()]).map(drop)
+            let again = "UPDATE files SET state = 'checking', why = NULL WHERE state <> 'live' AND state = 'quarantined' AND why = $1";
+            let account = format!("{again} AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = files.account)");
+            connection.execute(&account, &[UNKNOWN_ACCOUNT.into()])?;
+            let name = format!(
+                "{again} AND NOT EXISTS (SELECT 1 FROM files AS other \
+                 WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')"
+            );
+            connection.execute(&name, &[NAME_HELD.into()]).map(drop)
         })
-        .await?;
+        .await
+    }
+
+    /// Judges rows in `checking`: left by a crash, unreadable the last time, or put back.
+    async fn finish_checking(&self, shutdown: &Shutdown, report: &mut ReconcileReport) -> Result<()> {
         let mut after = String::new();
-        loop {
+        while !shutdown.is_stopping() {
             let from = after.clone();
             let columns = rows::FILE_COLUMNS;
-            let statement = format!("SELECT {columns} FROM files WHERE state = 'checking' AND random > $1 ORDER BY random LIMIT 100");
+            let statement = format!(
+                "SELECT {columns} FROM files WHERE state <> 'live' AND state = 'checking' AND random > $1 ORDER BY random LIMIT {BATCH_KEYS}"
+            );
             let found: Vec<StoredFile> = self
                 .read(move |connection| connection.query(&statement, &[from.into()])?.iter().map(|row| rows::file(row, None)).collect())
                 .await?;
             let Some(last) = found.last() else { return Ok(()) };
             after = last.id.as_str().to_owned();
             for file in found {
-                self.judge(BlobKey::of(&file), report).await?;
+                self.judge(BlobKey::of(&file), shutdown, report).await?;
             }
         }
+        Ok(())
     }
 
     async fn adopt_blobs_without_rows(&self, shutdown: &Shutdown, report: &mut ReconcileReport) -> Result<()> {
@@ -90,7 +106,7 @@ impl Store {
                     return Ok(());
                 }
                 if self.begin_checking(&key, size_bytes, report).await? {
-                    self.judge(key, report).await?;
+                    self.judge(key, shutdown, report).await?;
                 }
             }
         }
@@ -113,25 +129,27 @@ impl Store {
     /// Gives the blob a `checking` row before it is opened. False where there is nothing to judge: it has a row by now, or no account.
     async fn begin_checking(&self, key: &BlobKey, size_bytes: u64, report: &mut ReconcileReport) -> Result<bool> {
         let key = key.clone();
-        let state = self.write(move |connection| insert_found(connection, &key, size_bytes)).await?;
+        let now = self.now();
+        let state = self.write(move |connection| insert_found(connection, &key, size_bytes, now)).await?;
         report.quarantined += u64::from(state == Some(FileState::Quarantined));
         Ok(state == Some(FileState::Checking))
     }
 
     /// Reads a `checking` blob and gives its row the state it deserves.
-    async fn judge(&self, key: BlobKey, report: &mut ReconcileReport) -> Result<()> {
-        let (read, began) = (key.clone(), self.now());
-        let finding = self.blocking(move |blobs| verify::read_whole(blobs, &read, None, &mut |_| {})).await?;
-        let now = self.now();
-        if now.micros_since(began) >= JUDGE_MICROS {
+    async fn judge(&self, key: BlobKey, shutdown: &Shutdown, report: &mut ReconcileReport) -> Result<()> {
+        let (read, began, stopping) = (key.clone(), self.now(), shutdown.clone());
+        let finding = self.blocking(move |blobs| verify::read_whole(blobs, &read, None, &mut |_| !stopping.is_stopping())).await?;
+        if self.now().micros_since(began) >= JUDGE_MICROS {
             return Ok(());
         }
         let (size_bytes, state) = match finding {
-            Finding::Whole { size_bytes, sums } => {
-                (size_bytes, self.write(move |connection| adopt(connection, &key, size_bytes, &sums, now)).await?)
-            }
-            Finding::Damaged(why) => (0, self.write(move |connection| settle(connection, &key.id, FileState::Quarantined, &why)).await?),
+            Finding::Whole { size_bytes, sums } => (size_bytes, self.take_in(&key, size_bytes, sums, began, shutdown).await?),
+            Finding::Damaged(why) => (0, self.settle(&key, FileState::Quarantined, &why).await?),
             Finding::Missing => return self.drop_checking(key.id).await,
+            Finding::Unreadable(why) => {
+                tracing::error!(blob = key.to_path(), why, "a blob without a row cannot be read; it is tried again");
+                (0, self.settle(&key, FileState::Checking, &why).await?)
+            }
             Finding::Unknown(why) => {
                 tracing::warn!(blob.id = %key.id, why, "a blob without a row could not be read now");
                 return Ok(());
@@ -147,6 +165,27 @@ impl Store {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Adopts a whole blob, or settles it with the file that holds its name.
+    async fn take_in(
+        &self,
+        key: &BlobKey,
+        size_bytes: u64,
+        sums: BlockSums,
+        began: Instant,
+        shutdown: &Shutdown,
+    ) -> Result<Option<FileState>> {
+        let (blob, read, now) = (key.clone(), sums.clone(), self.now());
+        match self.write(move |connection| adopt(connection, &blob, size_bytes, &read, now)).await? {
+            Adoption::Settled(state) => Ok(state),
+            Adoption::Twin(holder) => self.settle_twin(key, size_bytes, sums, *holder, began, shutdown).await,
+        }
+    }
+
+    async fn settle(&self, key: &BlobKey, state: FileState, why: &str) -> Result<Option<FileState>> {
+        let (id, why) = (key.id.clone(), why.to_owned());
+        self.write(move |connection| settle(connection, &id, state, &why)).await
     }
 
     /// The blob was removed between the walk and the row: the row goes, unless an upload has taken it over.
@@ -212,6 +251,10 @@ fn walk_in_batches(
                 foreign += 1;
                 tracing::warn!(path, "something under blobs/ was not written by a strongroom; it is left alone");
             }
+            Found::Unreadable { path, why } => {
+                foreign += 1;
+                tracing::error!(path, why, "something under blobs/ cannot be read: what lies in it is not seen");
+            }
         }
         let full = batch.len() >= BATCH_KEYS;
         (!full || sender.blocking_send(std::mem::take(&mut batch)).is_ok()) && !shutdown.is_stopping()
@@ -220,85 +263,4 @@ fn walk_in_batches(
         let _ = sender.blocking_send(batch);
     }
     Ok(foreign)
-}
-
-/// A row for a blob that has none: `checking`, or `quarantined` where its account is unknown. `None` where it has one by now.
-fn insert_found(connection: &mut dyn Connection, key: &BlobKey, size_bytes: u64) -> std::result::Result<Option<FileState>, CatalogError> {
-    let account = rows::account(connection, &key.account)?;
-    let (state, why) = if account.is_some() { (FileState::Checking, None) } else { (FileState::Quarantined, Some(UNKNOWN_ACCOUNT)) };
-    let created_at = created_at(key);
-    let end = account.map_or(Instant::FOREVER, |account| life_end(&account, key));
-    let inserted = connection.execute(
-        "INSERT INTO files (random, account, name, state, size, sha256, change, created_at, kept_from, expires_at, checked_at, why) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, 0, $10) ON CONFLICT DO NOTHING",
-        &[
-            key.id.as_str().into(),
-            key.account.as_str().into(),
-            key.name.as_bytes().into(),
-            state.as_str().into(),
-            rows::signed(size_bytes).into(),
-            key.sha256.0[..].into(),
-            created_at.micros().into(),
-            key.kept_from.seconds().into(),
-            rows::end_value(end),
-            why.into(),
-        ],
-    )?;
-    Ok((inserted == 1).then_some(state))
-}
-
-/// A whole blob becomes live where its row still says `checking` and its name is free.
-fn adopt(
-    connection: &mut dyn Connection,
-    key: &BlobKey,
-    size_bytes: u64,
-    sums: &BlockSums,
-    now: Instant,
-) -> std::result::Result<Option<FileState>, CatalogError> {
-    let counted = rows::signed(quota_bytes(&key.name, size_bytes));
-    let Some((change, _)) = rows::next_change(connection, &key.account, counted, now)? else {
-        return settle(connection, &key.id, FileState::Quarantined, UNKNOWN_ACCOUNT);
-    };
-    let account = rows::account(connection, &key.account)?;
-    let end = account.as_ref().map_or(Instant::FOREVER, |account| life_end(account, key));
-    let statement = "UPDATE files SET state = 'live', change = $2, size = $3, checked_at = $4, expires_at = $5 \
-                     WHERE random = $1 AND state = 'checking' AND NOT EXISTS \
-                     (SELECT 1 FROM files AS other WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')";
-    let values = [key.id.as_str().into(), change.into(), rows::signed(size_bytes).into(), now.micros().into(), rows::end_value(end)];
-    if connection.execute(statement, &values)? == 1 {
-        insert_sums(connection, key, sums)?;
-        return Ok(Some(FileState::Live));
-    }
-    rows::next_change(connection, &key.account, -counted, now)?;
-    let holder = account.map(|account| rows::live_file(connection, &account, &key.name)).transpose()?.flatten();
-    match holder {
-        Some(holder) if holder.id == key.id => Ok(None),
-        Some(holder) if holder.sha256 == key.sha256 => settle(connection, &key.id, FileState::Doomed, ""),
-        _ => settle(connection, &key.id, FileState::Quarantined, "its name is held by other bytes"),
-    }
-}
-
-/// Gives a row its state only if it still says `checking`. A doomed second copy leaves no memory behind.
-fn settle(
-    connection: &mut dyn Connection,
-    id: &BlobId,
-    state: FileState,
-    why: &str,
-) -> std::result::Result<Option<FileState>, CatalogError> {
-    let why = Some(why).filter(|why| !why.is_empty());
-    let statement = "UPDATE files SET state = $2, why = $3 WHERE random = $1 AND state = 'checking'";
-    let changed = connection.execute(statement, &[id.as_str().into(), state.as_str().into(), why.into()])?;
-    Ok((changed == 1).then_some(state))
-}
-
-/// An adopted file was created when its key says.
-fn created_at(key: &BlobKey) -> Instant {
-    Instant::from_micros(key.kept_from.seconds().saturating_mul(SECOND_MICROS))
-}
-
-fn life_end(account: &Account, key: &BlobKey) -> Instant {
-    match account.kind {
-        Kind::Archive => account.retention.expires_at(created_at(key), key.kept_from),
-        Kind::Vault => Instant::FOREVER,
-    }
 }

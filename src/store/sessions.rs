@@ -1,7 +1,7 @@
 //! Sessions: 24 hours of reading one account, by a token in a URL.
 
 use super::catalog::{CatalogError, Connection};
-use super::{Result, Store, rows};
+use super::{Error, Result, Store, rows};
 use crate::model::access::{AccountId, Secret};
 use crate::model::account::Account;
 use crate::model::instant::{DAY_MICROS, Instant};
@@ -25,25 +25,34 @@ pub enum Session {
 }
 
 impl Store {
-    /// A session of 24 hours by guarded time; the oldest beyond the account's limit ends.
+    /// A session of 24 hours by guarded time; the oldest beyond the account's limit ends. `account` is as its password was believed:
+    /// `NotFound` where it was rotated, disabled or removed since.
     pub async fn make_session(&self, account: &Account) -> Result<Secret> {
         let token = Secret::random();
         let (hash, id, now) = (token.hash(), account.id.clone(), self.now());
+        let password = account.password;
         let limit = self.inner.settings.sessions_per_account;
-        self.write(move |connection| {
-            let Some((_, at)) = rows::next_change(connection, &id, 0, now)? else { return Ok(()) };
-            connection.execute(
-                "INSERT INTO sessions (token, account, created_at, ends_at) VALUES ($1, $2, $3, $4)",
-                &[hash.as_bytes()[..].into(), id.as_str().into(), at.micros().into(), now.plus_micros(LIFE_MICROS).micros().into()],
-            )?;
-            let end_oldest = format!(
-                "UPDATE sessions SET ends_at = $2 WHERE token IN (SELECT token FROM sessions \
+        let made = self
+            .write(move |connection| {
+                // The same row that a rotation changes: whichever comes later sees the other.
+                let Some((_, at)) = rows::next_change(connection, &id, 0, now)? else { return Ok(false) };
+                let still = "SELECT 1 FROM accounts WHERE id = $1 AND password = $2 AND disabled IS NULL AND removed_at IS NULL";
+                if connection.query(still, &[id.as_str().into(), password.as_bytes()[..].into()])?.is_empty() {
+                    return Ok(false);
+                }
+                connection.execute(
+                    "INSERT INTO sessions (token, account, created_at, ends_at) VALUES ($1, $2, $3, $4)",
+                    &[hash.as_bytes()[..].into(), id.as_str().into(), at.micros().into(), now.plus_micros(LIFE_MICROS).micros().into()],
+                )?;
+                let end_oldest = format!(
+                    "UPDATE sessions SET ends_at = $2 WHERE token IN (SELECT token FROM sessions \
                  WHERE account = $1 AND ends_at > $2 ORDER BY created_at DESC LIMIT 1000000 OFFSET {limit})"
-            );
-            connection.execute(&end_oldest, &[id.as_str().into(), now.micros().into()]).map(drop)
-        })
-        .await?;
-        Ok(token)
+                );
+                connection.execute(&end_oldest, &[id.as_str().into(), now.micros().into()])?;
+                Ok(true)
+            })
+            .await?;
+        made.then_some(token).ok_or(Error::NotFound)
     }
 
     /// Looks a token up by its hash; the same work whatever the outcome.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::catalog::{CatalogError, Connection};
+use super::catalog::{CatalogError, Connection, Fault};
 use super::guarded_time::GuardedTime;
 use super::{Result, Store};
 use crate::clock::Clock;
@@ -32,13 +32,19 @@ pub struct ClockAccepted {
 }
 
 impl StoreTime {
-    /// Reads the stored time, or begins one at `start` (the newest instant the store knows; `None` follows the wall clock at once).
+    /// Reads the stored time, or begins one at `start` (the newest instant the store knows). Without either a new store follows the
+    /// wall clock at once, and one that has files begins at the newest of them.
     pub(super) fn load(clock: Clock, connection: &mut dyn Connection, start: Option<Instant>) -> Result<Self, CatalogError> {
         let engine_offset = engine_offset(&clock, connection)?;
         let wall = clock.wall().plus_micros(engine_offset);
         let (boot, boot_id) = (clock.boot_micros(), clock.boot_id());
-        let begin = start.unwrap_or(wall).max(RELEASED_AT);
-        let mut guarded = stored(connection)?.unwrap_or_else(|| GuardedTime::starting(begin, wall, boot, &boot_id));
+        let mut guarded = match stored(connection)? {
+            Some(guarded) => guarded,
+            None => {
+                let begin = start.map_or_else(|| newest_file(connection), |start| Ok(Some(start)))?.unwrap_or(wall);
+                GuardedTime::starting(begin.max(RELEASED_AT), wall, boot, &boot_id)
+            }
+        };
         guarded.tick(wall, boot, &boot_id);
         Ok(Self { clock, state: Mutex::new(State { guarded, engine_offset, was_paused: false }) })
     }
@@ -106,6 +112,7 @@ impl Store {
     pub(super) async fn keep_time(&self) -> Result<()> {
         let store = self.clone();
         self.write(move |connection| {
+            lock(connection)?;
             let offset = engine_offset(&store.inner.time.clock, connection)?;
             let guarded = store.inner.time.tick(stored(connection)?.as_ref(), offset);
             keep(connection, &guarded)
@@ -117,6 +124,7 @@ impl Store {
     pub async fn accept_clock(&self) -> Result<ClockAccepted> {
         let store = self.clone();
         self.write(move |connection| {
+            lock(connection)?;
             let time = &store.inner.time;
             let offset = engine_offset(&time.clock, connection)?;
             let mut guarded = time.tick(stored(connection)?.as_ref(), offset);
@@ -142,7 +150,26 @@ fn engine_offset(clock: &Clock, connection: &mut dyn Connection) -> Result<i64, 
 fn stored(connection: &mut dyn Connection) -> Result<Option<GuardedTime>, CatalogError> {
     let rows = connection.query("SELECT value FROM store WHERE key = 'guarded_time'", &[])?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(GuardedTime::from_text(row.text(0)?))
+    let text = row.text(0)?;
+    let unknown = || CatalogError::new(Fault::Failed, "the guarded time in the catalog was written by a later version");
+    GuardedTime::from_text(text).map(Some).ok_or_else(unknown)
+}
+
+/// Reads every row: asked only of a catalog that has no guarded time.
+fn newest_file(connection: &mut dyn Connection) -> Result<Option<Instant>, CatalogError> {
+    let rows = connection.query("SELECT MAX(created_at) FROM files", &[])?;
+    Ok(rows.first().map(|row| row.optional_int(0)).transpose()?.flatten().map(Instant::from_micros))
+}
+
+/// Makes a read that follows see what other processes have stored by now, and keeps them from storing until the transaction ends.
+fn lock(connection: &mut dyn Connection) -> Result<(), CatalogError> {
+    connection.execute("UPDATE store SET value = value WHERE key = 'guarded_time'", &[]).map(drop)
+}
+
+/// Begins guarded time in a catalog that has none.
+pub(super) fn begin(connection: &mut dyn Connection, clock: &Clock, start: Instant) -> Result<(), CatalogError> {
+    let wall = clock.wall().plus_micros(engine_offset(clock, connection)?);
+    keep(connection, &GuardedTime::starting(start, wall, clock.boot_micros(), &clock.boot_id()))
 }
 
 fn keep(connection: &mut dyn Connection, guarded: &GuardedTime) -> Result<(), CatalogError> {

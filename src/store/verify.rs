@@ -15,6 +15,8 @@ pub(super) enum Finding {
     Missing,
     /// Why it is not: words for the operator.
     Damaged(String),
+    /// It is there and refuses to be read: a disk's or an administrator's fault that may be mended.
+    Unreadable(String),
     /// It cannot be told now; nothing is marked.
     Unknown(String),
 }
@@ -25,14 +27,15 @@ impl Finding {
         match self {
             Self::Whole { .. } => "nothing",
             Self::Missing => "its bytes are missing",
-            Self::Damaged(why) | Self::Unknown(why) => why,
+            Self::Damaged(why) | Self::Unreadable(why) | Self::Unknown(why) => why,
         }
     }
 }
 
 /// Reads the blob and compares its SHA-256 with the key's, and its size with `size_bytes` where that is known.
-/// What does not match is read once more, past the cache, before it is called damaged.
-pub(super) fn read_whole(blobs: &dyn Blobs, key: &BlobKey, size_bytes: Option<u64>, pace: &mut dyn FnMut(u64)) -> Finding {
+/// What does not match is read once more, past the cache, before it is called damaged. `pace` is told of each part that was read
+/// and ends the reading with `false`.
+pub(super) fn read_whole(blobs: &dyn Blobs, key: &BlobKey, size_bytes: Option<u64>, pace: &mut dyn FnMut(u64) -> bool) -> Finding {
     let mut reader = match blobs.open(key) {
         Ok(reader) => reader,
         Err(error) => return failure(&error),
@@ -45,8 +48,9 @@ pub(super) fn read_whole(blobs: &dyn Blobs, key: &BlobKey, size_bytes: Option<u6
             reader.forget_cache(0, reader.size_bytes());
         }
         match hash(&mut *reader, pace) {
-            Ok((sha256, sums, size_bytes)) if sha256 == key.sha256 => return Finding::Whole { size_bytes, sums },
-            Ok(_) => {}
+            Ok(Some((sha256, sums, size_bytes))) if sha256 == key.sha256 => return Finding::Whole { size_bytes, sums },
+            Ok(Some(_)) => {}
+            Ok(None) => return Finding::Unknown("the reading was stopped".to_owned()),
             Err(error) if attempt > 0 || error.fault != BlobFault::Io => return failure(&error),
             Err(_) => {}
         }
@@ -63,25 +67,28 @@ pub(super) fn look(blobs: &dyn Blobs, key: &BlobKey, size_bytes: u64) -> Option<
     }
 }
 
-fn hash(reader: &mut dyn BlobReader, pace: &mut dyn FnMut(u64)) -> Result<(Sha256Digest, BlockSums, u64), BlobError> {
+/// `None` where `pace` ended it.
+fn hash(reader: &mut dyn BlobReader, pace: &mut dyn FnMut(u64) -> bool) -> Result<Option<(Sha256Digest, BlockSums, u64)>, BlobError> {
     let (mut hasher, mut buffer, mut offset) = (Hasher::default(), vec![0; READ_BYTES], 0);
     loop {
         let count = reader.read_at(&mut buffer, offset)?;
         if count == 0 {
             let (sha256, sums) = hasher.finish();
-            return Ok((sha256, sums, offset));
+            return Ok(Some((sha256, sums, offset)));
         }
         hasher.update(&buffer[..count]);
         offset += count as u64;
-        pace(count as u64);
+        if !pace(count as u64) {
+            return Ok(None);
+        }
     }
 }
 
 fn failure(error: &BlobError) -> Finding {
     match error.fault {
         BlobFault::NotFound => Finding::Missing,
-        BlobFault::Io => Finding::Damaged("the disk cannot read it".to_owned()),
-        BlobFault::Failed => Finding::Damaged("its bytes cannot be opened".to_owned()),
+        BlobFault::Io => Finding::Unreadable("the disk cannot read it".to_owned()),
+        BlobFault::Failed => Finding::Unreadable("its bytes cannot be opened".to_owned()),
         BlobFault::Full | BlobFault::Unavailable => Finding::Unknown(super::chain(error)),
     }
 }

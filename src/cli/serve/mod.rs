@@ -38,6 +38,7 @@ async fn serve(settings: SettingFlags, config: Config, layers: Layers, log: LogH
     };
     stop.stop();
     background.await.map_err(|error| Failure::because("background work ended in disorder", &error))?;
+    store.close().await;
     served.map_err(|error| Failure::because("the server failed", &error))
 }
 

@@ -30,6 +30,8 @@ impl ApiError {
             E::Corrupt(_) => Self::failed(DAMAGED),
             E::WritesSuspended { reason } => Self::later(&suspended(&reason), LATER_SECONDS),
             E::InDoubt(cause) => Self::later(IN_DOUBT, SOON_SECONDS).caused_by(cause),
+            E::NotEntered { disk_is_full: true, source } => Self::no_room(FULL_AND_IN_DOUBT.to_owned()).caused_by(source),
+            E::NotEntered { source, .. } => Self::later(IN_DOUBT, SOON_SECONDS).caused_by(source),
             E::Unavailable(cause) => Self::unavailable(cause),
             E::Internal(cause) => Self::failed("The server failed. The operator finds more in its log.").caused_by(cause),
         }
@@ -56,6 +58,8 @@ impl ApiError {
 const DAMAGED: &str =
     "The stored bytes of this file are damaged or missing, so they are not sent. The operator finds more in the server's log.";
 const IN_DOUBT: &str = "It is not known whether the file was stored: it may still appear. Sending it again is safe.";
+const FULL_AND_IN_DOUBT: &str = "The server's disk is full. It is not known whether the file was stored: it may still appear. Sending it again \
+                                 is safe, once the operator has made room.";
 
 fn over_quota(quota_bytes: u64, used_bytes: u64, needed_bytes: u64) -> String {
     format!(
@@ -123,6 +127,8 @@ mod tests {
             (E::Corrupt(cause()), 500, false),
             (E::WritesSuspended { reason: "a disk error".to_owned() }, 503, true),
             (E::InDoubt(cause()), 503, true),
+            (E::NotEntered { disk_is_full: false, source: cause() }, 503, true),
+            (E::NotEntered { disk_is_full: true, source: cause() }, 507, false),
             (E::Unavailable(cause()), 503, true),
             (E::Internal(cause()), 500, false),
         ]
@@ -135,6 +141,22 @@ mod tests {
             let answer = ApiError::from_store(error, NOW);
             assert_eq!(answer.status.as_u16(), status, "{shown}");
             assert_eq!(answer.headers.iter().any(|(name, _)| name == RETRY_AFTER), has_retry, "{shown}");
+        }
+    }
+
+    /// What was published may be adopted later: the client is told, and told that sending again is safe.
+    #[test]
+    fn nobody_hears_nothing_was_stored_of_what_may_still_appear() {
+        use store::Error as E;
+        let cause = || "the commit failed".into();
+        let doubts = [
+            E::InDoubt(cause()),
+            E::NotEntered { disk_is_full: false, source: cause() },
+            E::NotEntered { disk_is_full: true, source: cause() },
+        ];
+        for error in doubts {
+            let text = ApiError::from_store(error, NOW).text;
+            assert!(text.contains("may still appear") && text.contains("again is safe") && !text.contains("Nothing was stored"), "{text}");
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Limits;
 use crate::server::accept::Accept;
+use crate::server::access_log::AccessLog;
 use crate::server::context::{LiveLimits, Peer};
 use crate::server::drain::Drains;
 use crate::server::exchange::Front;

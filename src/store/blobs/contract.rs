@@ -240,7 +240,7 @@ fn publishing_and_removing_side_by_side_loses_nothing(rig: Rig) {
     });
     let found = walk(&*rig.blobs).into_iter().map(|found| match found {
         Found::Blob { key, .. } => key,
-        Found::Foreign { path } => panic!("{path} is foreign"),
+        Found::Foreign { path } | Found::Unreadable { path, .. } => panic!("{path} is foreign"),
     });
     let mut found: Vec<BlobKey> = found.collect();
     found.sort_by_key(BlobKey::to_path);

@@ -28,12 +28,31 @@ struct Contents {
     published: BTreeMap<String, Bytes>,
     control: BTreeMap<String, Bytes>,
     next_failure: Option<When>,
+    /// What opening a blob ends with.
+    opening: Option<Errno>,
+    /// What removing a blob ends with.
+    removing: Option<Errno>,
 }
 
 impl MemoryBlobs {
     /// The next publish fails with EIO.
     pub fn fail_next_publish(&self, when: When) {
         lock(&self.shared).next_failure = Some(when);
+    }
+
+    /// From now on no blob can be opened, as without permission.
+    pub fn refuse_reading(&self, refuse: bool) {
+        lock(&self.shared).opening = refuse.then_some(Errno::ACCESS);
+    }
+
+    /// From now on no blob can be opened, as on a file system that was taken away.
+    pub fn be_away(&self, away: bool) {
+        lock(&self.shared).opening = away.then_some(Errno::NOTCONN);
+    }
+
+    /// From now on removing a blob fails like this.
+    pub fn fail_removals(&self, errno: Option<Errno>) {
+        lock(&self.shared).removing = errno;
     }
 
     /// Flips one bit in the middle of the stored bytes; twice is none.
@@ -59,13 +78,20 @@ impl Blobs for MemoryBlobs {
 
     fn open(&self, key: &BlobKey) -> Result<Box<dyn BlobReader>, BlobError> {
         let path = key.to_path();
+        if let Some(errno) = lock(&self.shared).opening {
+            return Err(BlobError::new(format!("opening {path}"), errno));
+        }
         let bytes = lock(&self.shared).published.get(&path).cloned();
         let bytes = bytes.ok_or_else(|| BlobError::new(format!("opening {path}"), Errno::NOENT))?;
         Ok(Box::new(MemoryReader(bytes)))
     }
 
     fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
-        lock(&self.shared).published.remove(&key.to_path());
+        let mut contents = lock(&self.shared);
+        if let Some(errno) = contents.removing {
+            return Err(BlobError::new(format!("removing {}", key.to_path()), errno));
+        }
+        contents.published.remove(&key.to_path());
         Ok(())
     }
 

@@ -67,6 +67,11 @@ pub enum Found {
     Foreign {
         path: String,
     },
+    /// A folder or an entry that the system will not show; the walk goes on beside it.
+    Unreadable {
+        path: String,
+        why: String,
+    },
 }
 
 pub trait Blobs: Send + Sync + 'static {

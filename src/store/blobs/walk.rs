@@ -17,7 +17,8 @@ struct Level {
     path: String,
 }
 
-/// Visits every blob that is there from beginning to end of the walk, once. Folders that vanish meanwhile are passed over.
+/// Visits every blob that is there from beginning to end of the walk, once. Folders that vanish meanwhile are passed over, what cannot
+/// be read is told and left behind.
 /// Stops early, with Ok, when `visit` says `false`.
 pub(super) fn walk(root: &Root, visit: &mut dyn FnMut(Found) -> bool) -> Result<(), BlobError> {
     let top = open_folder(&root.folder, ".").and_then(Dir::new).doing(|| "opening blobs/".to_owned())?;
@@ -28,9 +29,17 @@ pub(super) fn walk(root: &Root, visit: &mut dyn FnMut(Found) -> bool) -> Result<
                 levels.pop();
                 continue;
             }
-            Some(entry) => entry.doing(|| format!("reading the folder {}", level.path))?,
+            Some(Ok(entry)) => entry,
+            Some(Err(errno)) => {
+                let found = Found::Unreadable { path: level.path.clone(), why: errno.to_string() };
+                levels.pop();
+                if !visit(found) {
+                    return Ok(());
+                }
+                continue;
+            }
         };
-        match look(level, &entry)? {
+        match look(level, &entry) {
             Look::Pass => {}
             Look::Found(found) => {
                 if !visit(found) {
@@ -56,26 +65,26 @@ enum Look {
 }
 
 /// What one entry of a folder is.
-fn look(level: &Level, entry: &rustix::fs::DirEntry) -> Result<Look, BlobError> {
+fn look(level: &Level, entry: &rustix::fs::DirEntry) -> Look {
     let Ok(name) = entry.file_name().to_str() else {
-        return Ok(foreign(format!("{}{}", level.path, entry.file_name().to_string_lossy())));
+        return foreign(format!("{}{}", level.path, entry.file_name().to_string_lossy()));
     };
     let at_root = level.path.is_empty();
     if matches!(name, "." | "..") || (at_root && matches!(name, STAGING | CONTROL)) {
-        return Ok(Look::Pass);
+        return Look::Pass;
     }
     let path = format!("{}{name}", level.path);
-    let state = match rustix::fs::statat(level.folder.fd().doing(|| format!("reading {path}"))?, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => return Ok(Look::Pass),
-        state => state.doing(|| format!("looking at {path}"))?,
+    let state = match level.folder.fd().and_then(|folder| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)) {
+        Ok(state) => state,
+        Err(errno) => return unreadable(path, errno),
     };
     match FileType::from_raw_mode(state.st_mode) {
         FileType::Directory if path.len() < KEY_BYTES && is_our_folder(name, at_root) => enter(level, name, path),
-        FileType::RegularFile => Ok(match BlobKey::parse(&path) {
+        FileType::RegularFile => match BlobKey::parse(&path) {
             Some(key) => Look::Found(Found::Blob { key, size_bytes: u64::try_from(state.st_size).unwrap_or(0) }),
             None => foreign(path),
-        }),
-        _ => Ok(foreign(path)),
+        },
+        _ => foreign(path),
     }
 }
 
@@ -83,15 +92,19 @@ fn is_our_folder(name: &str, at_root: bool) -> bool {
     if at_root { name.parse::<crate::model::access::AccountId>().is_ok() } else { key::may_be_folder(name) }
 }
 
-fn enter(level: &Level, name: &str, path: String) -> Result<Look, BlobError> {
-    let above = level.folder.fd().doing(|| format!("reading {path}"))?;
-    match open_folder(above, name).and_then(Dir::new) {
-        Ok(folder) => Ok(Look::Folder(Level { folder, path: format!("{path}/") })),
-        Err(Errno::NOENT) => Ok(Look::Pass),
-        Err(errno) => Err(BlobError::new(format!("opening the folder {path}"), errno)),
+fn enter(level: &Level, name: &str, path: String) -> Look {
+    let opened = level.folder.fd().and_then(|above| open_folder(above, name)).and_then(Dir::new);
+    match opened {
+        Ok(folder) => Look::Folder(Level { folder, path: format!("{path}/") }),
+        Err(errno) => unreadable(path, errno),
     }
 }
 
 const fn foreign(path: String) -> Look {
     Look::Found(Found::Foreign { path })
+}
+
+/// What vanished meanwhile is nothing to tell.
+fn unreadable(path: String, errno: Errno) -> Look {
+    if errno == Errno::NOENT { Look::Pass } else { Look::Found(Found::Unreadable { path, why: errno.to_string() }) }
 }

@@ -5,6 +5,7 @@ mod fault;
 mod place;
 mod settings;
 mod statement;
+mod system_error;
 
 pub(super) use place::Place;
 
@@ -54,7 +55,11 @@ impl SqliteConnection {
         if self.standing != Standing::Good {
             return Err(CatalogError::new(Fault::Failed, format!("{doing}: an earlier statement of this transaction failed")));
         }
-        call(&self.raw).inspect_err(|error| {
+        let outcome = call(&self.raw).map_err(|error| match error.fault {
+            Fault::Io => CatalogError { fault: self.fault_of_io(), ..error },
+            _ => error,
+        });
+        outcome.inspect_err(|error| {
             self.standing = match error.fault {
                 Fault::Io => Standing::Lost,
                 _ if self.in_transaction => Standing::Failed,
@@ -66,10 +71,17 @@ impl SqliteConnection {
         })
     }
 
+    /// What the last call's I/O error really was.
+    fn fault_of_io(&self) -> Fault {
+        let (extended, system) = system_error::last(&self.raw);
+        fault::of_io(extended, system)
+    }
+
     /// After a COMMIT that failed: what is certain, and what is not.
     fn judge_commit(&mut self, error: &::rusqlite::Error) -> CatalogError {
-        let fault = fault::of_commit(error, !self.raw.is_autocommit());
-        if fault::is_disk_error(error) {
+        let of_io = fault::is_io(error).then(|| self.fault_of_io());
+        let fault = fault::of_commit(error, !self.raw.is_autocommit(), of_io == Some(Fault::Full));
+        if of_io == Some(Fault::Io) {
             self.place.suspend_writes();
         }
         self.standing = Standing::Failed;
@@ -166,10 +178,11 @@ impl Engine for SqliteConnection {
         }
         let emptied =
             self.raw.busy_timeout(CHECKPOINT_WAIT).and_then(|()| self.raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        let checkpoint_fault = emptied.as_ref().err().filter(|error| fault::is_io(error)).map(|_| self.fault_of_io());
         let outcome = emptied.and(self.raw.busy_timeout(BUSY_WAIT));
         self.tend_at_bytes = self.place.wal_bytes() + WAL_STEP_BYTES;
         if let Err(error) = outcome {
-            if fault::is_disk_error(&error) {
+            if checkpoint_fault == Some(Fault::Io) {
                 self.place.suspend_writes();
                 self.standing = Standing::Lost;
                 tracing::error!(error = %fault::cause(&error), "the disk reported an error: the catalog is not written until a restart");

@@ -96,7 +96,7 @@ pub(super) async fn sessions_end_after_24_hours_and_are_remembered_for_30_days(r
 pub(super) async fn rotating_disabling_and_removing_end_sessions_at_once(rig: Rig) {
     let id = &rig.account.id;
     for what in ["change", "rotate", "disable", "remove"] {
-        let token = rig.store.make_session(&rig.account).await.expect("a session can be made");
+        let token = rig.store.make_session(&rig.fresh_account().await).await.expect("a session can be made");
         match what {
             "change" => drop(rig.store.change_account(id, keep_days(31)).await.expect("the account exists")),
             "rotate" => {
@@ -132,4 +132,94 @@ pub(super) async fn the_101st_session_ends_the_oldest(rig: Rig) {
     }
     assert!(!live[0], "the oldest has ended");
     assert_eq!(live.iter().filter(|live| **live).count(), 100);
+}
+
+/// A request that was let in with the old password and came to its session after the rotation used to get one for 24 hours.
+pub(super) async fn no_session_is_made_with_a_password_that_was_rotated_meanwhile(rig: Rig) {
+    let (id, let_in) = (&rig.account.id, rig.account.clone());
+    rig.store.rotate_account(id).await.expect("the account exists");
+    assert_eq!(refusal(rig.store.make_session(&let_in).await), "not found");
+    let let_in = rig.fresh_account().await;
+    rig.store.disable_account(id, "unpaid").await.expect("the account exists");
+    assert_eq!(refusal(rig.store.make_session(&let_in).await), "not found");
+    rig.store.enable_account(id).await.expect("the account exists");
+    rig.store.make_session(&let_in).await.expect("the account is open again");
+    rig.store.remove_account(id).await.expect("the account exists");
+    assert_eq!(refusal(rig.store.make_session(&let_in).await), "not found");
+}
+
+pub(super) async fn a_retention_lowered_while_the_bytes_come_holds_for_them(rig: Rig) {
+    let id = &rig.account.id;
+    rig.store.change_account(id, keep_days(365)).await.expect("the account exists");
+    let account = rig.fresh_account().await;
+    let mut upload = rig.store.begin_upload(&account, &super::rig::name("/a"), 5).await.expect("the name is free");
+    upload.write(bytes::Bytes::from_static(b"bytes")).await.expect("it is received");
+    rig.store.change_account(id, keep_days(30)).await.expect("the account exists");
+    upload.finish(Vec::new()).await.expect("it is stored");
+    rig.pass(31 * DAY_MICROS).await;
+    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 1, "the name is free a day after the end, not 335 days later");
+}
+
+pub(super) async fn a_row_stays_doomed_until_its_bytes_are_gone(rig: Rig) {
+    let Some(memory) = rig.memory.clone() else { return };
+    rig.put("/a", b"bytes").await.expect("the name is free");
+    rig.pass(31 * DAY_MICROS).await;
+    memory.fail_removals(Some(rustix::io::Errno::ROFS));
+    rig.store.expire_due().await.expect("expiry runs");
+    assert!(rig.store.ended_files(&rig.account.id).await.expect("the catalog answers").is_empty(), "its bytes are still there");
+    assert_eq!(rig.keys().len(), 1);
+    memory.fail_removals(None);
+    assert_eq!(rig.store.remove_doomed().await.expect("removal runs"), 1);
+    assert_eq!(rig.store.ended_files(&rig.account.id).await.expect("the catalog answers").len(), 1);
+    assert!(rig.keys().is_empty());
+}
+
+pub(super) async fn a_disk_error_while_removing_ends_writing(rig: Rig) {
+    let Some(memory) = rig.memory.clone() else { return };
+    rig.put("/a", b"bytes").await.expect("the name is free");
+    rig.pass(31 * DAY_MICROS).await;
+    memory.fail_removals(Some(rustix::io::Errno::IO));
+    assert_eq!(refusal(rig.store.expire_due().await), "writes suspended");
+    memory.fail_removals(None);
+    assert_eq!(refusal(rig.store.remove_doomed().await), "writes suspended", "what failed once is not tried again");
+    assert_eq!(refusal(rig.put("/b", b"bytes").await), "writes suspended");
+}
+
+pub(super) async fn a_missing_blob_of_a_due_file_is_no_damage(rig: Rig) {
+    let file = rig.put("/a", b"bytes").await.expect("the name is free");
+    rig.blobs.remove(&crate::store::blobs::BlobKey::of(&file)).expect("it can be taken away");
+    rig.pass(30 * DAY_MICROS).await;
+    assert_eq!(refusal(rig.read(&file).await), "not found");
+}
+
+pub(super) async fn an_ended_file_is_remembered_for_400_days(rig: Rig) {
+    let remembered = async || {
+        rig.store.forget_ended().await.expect("the catalog answers");
+        rig.store.ended_files(&rig.account.id).await.expect("the catalog answers").len()
+    };
+    rig.put("/a", b"bytes").await.expect("the name is free");
+    rig.pass(31 * DAY_MICROS).await;
+    rig.store.expire_due().await.expect("expiry runs");
+    rig.pass(400 * DAY_MICROS - SECOND_MICROS).await;
+    assert_eq!(remembered().await, 1);
+    rig.pass(2 * SECOND_MICROS).await;
+    assert_eq!(remembered().await, 0);
+}
+
+pub(super) async fn a_clock_of_1970_begins_at_the_release(rig: Rig) {
+    rig.clock.jump_wall(-start().micros());
+    let (fresh, _folder) = rig.with_empty_catalog().await;
+    assert!(fresh.now() >= crate::store::time::RELEASED_AT);
+}
+
+/// The catalog of a rebuild that was cut off, or one that somebody took the time out of, used to believe the wall clock.
+pub(super) async fn a_store_with_files_and_no_time_begins_at_the_newest_of_them(rig: Rig) {
+    rig.put("/a", b"bytes").await.expect("the name is free");
+    let forget = "DELETE FROM store WHERE key = 'guarded_time'";
+    rig.store.write(move |connection| connection.execute(forget, &[]).map(drop)).await.expect("the row can be deleted");
+    rig.clock.jump_wall(400 * DAY_MICROS);
+    let store = rig.opened_again().await;
+    assert!(store.health().await.expiry_paused.is_some());
+    assert_eq!(store.expire_due().await.expect("expiry runs"), 0);
+    assert!(store.find(&rig.account, &super::rig::name("/a")).await.expect("the catalog answers").is_some());
 }

@@ -2,8 +2,10 @@
 
 mod lives;
 mod random_lives;
+mod reconciliation;
 mod recovery;
 mod rig;
+mod scrubbing;
 mod uploads;
 
 use rig::{BlobsKind, CatalogKind, Rig};
@@ -41,16 +43,37 @@ on_every_backend![
     uploads::a_commit_goes_on_when_its_caller_has_gone,
     uploads::disabling_the_account_breaks_an_upload,
     uploads::a_disk_error_ends_writing_and_leaves_reading,
+    uploads::creation_rises_while_the_clock_stands,
+    uploads::a_failed_commit_leaves_its_blob_for_adoption,
     lives::a_file_ends_at_its_time_and_its_name_is_free_a_day_later,
     lives::raising_lengthens_lives_and_lowering_shortens_none,
     lives::a_clock_that_jumps_ahead_ends_nothing_until_it_is_accepted,
     lives::sessions_end_after_24_hours_and_are_remembered_for_30_days,
     lives::rotating_disabling_and_removing_end_sessions_at_once,
     lives::the_101st_session_ends_the_oldest,
+    lives::no_session_is_made_with_a_password_that_was_rotated_meanwhile,
+    lives::a_retention_lowered_while_the_bytes_come_holds_for_them,
+    lives::a_row_stays_doomed_until_its_bytes_are_gone,
+    lives::a_disk_error_while_removing_ends_writing,
+    lives::a_missing_blob_of_a_due_file_is_no_damage,
+    lives::an_ended_file_is_remembered_for_400_days,
+    lives::a_clock_of_1970_begins_at_the_release,
+    lives::a_store_with_files_and_no_time_begins_at_the_newest_of_them,
     recovery::a_blob_without_a_row_is_adopted_as_it_was,
     recovery::second_copies_go_and_other_bytes_are_quarantined,
     recovery::blobs_of_an_unknown_account_wait_for_its_return,
     recovery::a_row_without_its_blob_is_damaged_and_never_dropped,
     recovery::damage_breaks_the_download_and_a_clean_check_takes_the_mark_off,
     recovery::an_older_catalog_takes_accounts_and_retentions_from_the_newest_copy,
+    reconciliation::a_whole_copy_is_not_given_up_for_a_damaged_one,
+    reconciliation::of_two_whole_copies_the_one_with_the_longer_life_is_kept,
+    reconciliation::an_old_catalog_gives_back_a_name_that_was_used_again,
+    reconciliation::a_blob_that_cannot_be_read_is_tried_again,
+    reconciliation::a_rebuild_never_takes_what_was_set_aside,
+    reconciliation::a_raise_on_an_old_catalog_outlives_the_newer_copy,
+    reconciliation::whoever_the_newer_copy_shuts_out_loses_the_sessions_of_the_old_catalog,
+    reconciliation::the_copies_of_the_newest_changes_are_kept,
+    scrubbing::scrub_reads_what_is_due_marks_damage_and_takes_the_mark_off,
+    scrubbing::a_mark_that_is_younger_than_the_reading_stays,
+    scrubbing::a_scrub_ends_where_files_cannot_be_told_now,
 ];

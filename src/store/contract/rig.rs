@@ -164,6 +164,11 @@ impl Rig {
         self.store.reconcile(&shutdown).await.expect("reconciliation runs")
     }
 
+    /// Another store on the same catalog and the same blobs, as a start would open it.
+    pub(super) async fn opened_again(&self) -> Store {
+        open(&self.config, &self.clock, &self.blobs).await
+    }
+
     /// The same blobs under a new, empty catalog; SQLite only, in another folder.
     pub(super) async fn with_empty_catalog(&self) -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -194,6 +199,7 @@ pub(super) fn refusal<T>(outcome: Result<T>) -> &'static str {
         Err(Error::WritesSuspended { .. }) => "writes suspended",
         Err(Error::NotFound) => "not found",
         Err(Error::InDoubt(_)) => "in doubt",
+        Err(Error::NotEntered { .. }) => "not entered",
         Err(Error::Unavailable(_)) => "unavailable",
         Err(Error::Internal(_)) => "internal",
     }

@@ -160,3 +160,28 @@ pub(super) async fn a_disk_error_ends_writing_and_leaves_reading(rig: Rig) {
     assert_eq!(rig.read(&kept).await.expect("reading goes on"), b"before");
     assert_eq!(rig.find("/lost").await, None);
 }
+
+pub(super) async fn creation_rises_while_the_clock_stands(rig: Rig) {
+    let mut last = None;
+    for number in 0..20 {
+        let file = rig.put(&format!("/{number}"), b"bytes").await.expect("the name is free");
+        assert!(Some(file.created_at) > last, "each change has an instant of its own");
+        last = Some(file.created_at);
+    }
+}
+
+/// Whoever hears that a commit failed must not hear that nothing was stored: the blob is whole and comes back.
+pub(super) async fn a_failed_commit_leaves_its_blob_for_adoption(rig: Rig) {
+    let rename = |from: &str, to: &str| {
+        let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+        rig.store.write(move |connection| connection.execute(&statement, &[]).map(drop))
+    };
+    rename("block_sums", "taken_away").await.expect("the table is renamed");
+    assert_eq!(refusal(rig.put("/a", b"bytes").await), "not entered");
+    rename("taken_away", "block_sums").await.expect("the table is renamed");
+    assert_eq!(rig.find("/a").await, None);
+    assert_eq!(rig.keys().len(), 1);
+    assert_eq!(rig.reconcile().await.adopted, 1);
+    let found = rig.find("/a").await.expect("it was adopted");
+    assert_eq!(rig.read(&found).await.expect("it is whole"), b"bytes");
+}

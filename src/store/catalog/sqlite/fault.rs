@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ::rusqlite::{Error, ErrorCode, ffi};
+use rustix::io::Errno;
 
 use super::super::{CatalogError, Fault};
 
@@ -36,17 +37,20 @@ pub(super) fn of_statement(error: &Error) -> Fault {
             | ErrorCode::OutOfMemory
             | ErrorCode::OperationInterrupted
             | ErrorCode::CannotOpen
-            | ErrorCode::FileLockingProtocolFailed,
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::ReadOnly,
             _,
         )) => Fault::Unavailable,
         _ => Fault::Failed,
     }
 }
 
-/// A COMMIT that failed. `still_open` says that the engine left the transaction as it was. A full disk is certain: the frame
-/// that would have committed was not written. After any other disk error that frame may be on the disk, and a restart may find it.
-pub(super) fn of_commit(error: &Error, still_open: bool) -> Fault {
+/// A COMMIT that failed. `still_open` says that the engine left the transaction as it was, `is_full` that the disk, a quota or a limit
+/// had no room. That is certain: the frame that would have committed was not written. After any other disk error that frame may be on
+/// the disk, and a restart may find it.
+pub(super) fn of_commit(error: &Error, still_open: bool, is_full: bool) -> Fault {
     match code(error) {
+        _ if is_full => Fault::Full,
         Some((ErrorCode::DiskFull, _)) => Fault::Full,
         Some((ErrorCode::DatabaseBusy, _)) if still_open => Fault::Unavailable,
         Some((ErrorCode::ConstraintViolation, _)) if still_open => Fault::Failed,
@@ -54,9 +58,21 @@ pub(super) fn of_commit(error: &Error, still_open: bool) -> Fault {
     }
 }
 
-/// Whether the disk failed, rather than ran full: a shared-memory file that cannot grow is the latter.
-pub(super) fn is_disk_error(error: &Error) -> bool {
-    matches!(code(error), Some((ErrorCode::SystemIoFailure, extended)) if extended != ffi::SQLITE_IOERR_SHMSIZE)
+/// What an I/O error is, with the system's word for it: SQLite calls every refused write one but that of a full disk. A quota and a
+/// limit on file sizes are full disks, too, and a file system that was taken away may come back. A failed sync is never any of these.
+pub(super) fn of_io(extended: i32, system: Option<Errno>) -> Fault {
+    match system {
+        _ if matches!(extended, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => Fault::Io,
+        _ if extended == ffi::SQLITE_IOERR_SHMSIZE => Fault::Full,
+        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Fault::Full,
+        Some(Errno::ROFS | Errno::NOTCONN | Errno::NODEV | Errno::STALE | Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Fault::Unavailable,
+        _ => Fault::Io,
+    }
+}
+
+/// Whether SQLite calls it an error of the disk.
+pub(super) fn is_io(error: &Error) -> bool {
+    matches!(code(error), Some((ErrorCode::SystemIoFailure, _)))
 }
 
 pub(super) fn cause(error: &Error) -> Cause {
@@ -85,23 +101,37 @@ mod tests {
 
     #[test]
     fn a_commit_that_met_a_disk_error_is_in_doubt_and_one_that_met_a_full_disk_is_not() {
-        assert_eq!(of_commit(&failure(ffi::SQLITE_IOERR_FSYNC), false), Fault::InDoubt);
-        assert_eq!(of_commit(&failure(ffi::SQLITE_IOERR_WRITE), true), Fault::InDoubt);
-        assert_eq!(of_commit(&failure(ffi::SQLITE_CORRUPT), false), Fault::InDoubt);
-        assert_eq!(of_commit(&failure(ffi::SQLITE_FULL), false), Fault::Full);
+        assert_eq!(of_commit(&failure(ffi::SQLITE_IOERR_FSYNC), false, false), Fault::InDoubt);
+        assert_eq!(of_commit(&failure(ffi::SQLITE_IOERR_WRITE), true, false), Fault::InDoubt);
+        assert_eq!(of_commit(&failure(ffi::SQLITE_CORRUPT), false, false), Fault::InDoubt);
+        assert_eq!(of_commit(&failure(ffi::SQLITE_FULL), false, false), Fault::Full);
     }
 
     #[test]
     fn a_busy_commit_is_certain_only_while_the_transaction_is_open() {
-        assert_eq!(of_commit(&failure(ffi::SQLITE_BUSY), true), Fault::Unavailable);
-        assert_eq!(of_commit(&failure(ffi::SQLITE_BUSY), false), Fault::InDoubt);
+        assert_eq!(of_commit(&failure(ffi::SQLITE_BUSY), true, false), Fault::Unavailable);
+        assert_eq!(of_commit(&failure(ffi::SQLITE_BUSY), false, false), Fault::InDoubt);
     }
 
     #[test]
     fn a_shared_memory_file_without_room_is_a_full_disk_and_no_disk_error() {
         assert_eq!(of_statement(&failure(ffi::SQLITE_IOERR_SHMSIZE)), Fault::Full);
-        assert!(!is_disk_error(&failure(ffi::SQLITE_IOERR_SHMSIZE)));
+        assert_eq!(of_io(ffi::SQLITE_IOERR_SHMSIZE, Some(Errno::IO)), Fault::Full);
         assert_eq!(of_statement(&failure(ffi::SQLITE_IOERR_READ)), Fault::Io);
-        assert!(is_disk_error(&failure(ffi::SQLITE_IOERR_FSYNC)));
+    }
+
+    #[test]
+    fn only_a_disk_that_fails_is_a_disk_error() {
+        for (extended, system, fault) in [
+            (ffi::SQLITE_IOERR_WRITE, Errno::IO, Fault::Io),
+            (ffi::SQLITE_IOERR_WRITE, Errno::DQUOT, Fault::Full),
+            (ffi::SQLITE_IOERR_WRITE, Errno::FBIG, Fault::Full),
+            (ffi::SQLITE_IOERR_WRITE, Errno::ROFS, Fault::Unavailable),
+            (ffi::SQLITE_IOERR_WRITE, Errno::NOTCONN, Fault::Unavailable),
+            (ffi::SQLITE_IOERR_FSYNC, Errno::ROFS, Fault::Io),
+            (ffi::SQLITE_IOERR_DIR_FSYNC, Errno::NOSPC, Fault::Io),
+        ] {
+            assert_eq!(of_io(extended, Some(system)), fault, "{extended} {system:?}");
+        }
     }
 }
