@@ -14,6 +14,8 @@ pub mod model;
 pub mod server;
 /// One stop signal to every task, and waiting for them.
 pub mod shutdown;
+/// Where a test can end the process between two steps.
+pub mod fault_point;
 #[cfg(test)]
 #[path = "../tests/e2e/support/figure.rs"]
 mod figure;

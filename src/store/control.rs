@@ -9,6 +9,7 @@ use super::accounts::{insert_account, put_history};
 use super::blobs::{BlobError, Blobs};
 use super::catalog::{CatalogError, Connection};
 use super::{Error, Result, Store, rows};
+use crate::fault_point;
 use crate::model::access::SecretHash;
 use crate::model::account::Account;
 use crate::model::digest::Sha256Digest;
@@ -52,9 +53,12 @@ impl Store {
         let outcome = self
             .write(move |connection| {
                 connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'control'", &[])?;
-                work(connection)
+                let done = work(connection)?;
+                fault_point::pass("account-changing");
+                Ok(done)
             })
             .await?;
+        fault_point::pass("account-changed");
         self.write_control().await?;
         Ok(outcome)
     }
@@ -172,6 +176,7 @@ fn put(blobs: &dyn Blobs, copy: &ControlCopy, keep: usize) -> std::result::Resul
     let time = Instant::from_micros(copy.written_at).compact();
     let name = format!("{time}-{}.json.zst", Sha256Digest::of(&bytes).hex());
     blobs.put_control(&name, &bytes).map_err(PutError::Blobs)?;
+    fault_point::pass("copy-kept");
     let names = blobs.list_control().map_err(PutError::Blobs)?;
     let old = names.iter().rev().filter(|other| **other != name && other.ends_with(".json.zst")).skip(keep - 1);
     old.into_iter().try_for_each(|other| blobs.remove_control(other)).map_err(PutError::Blobs)
