@@ -31,7 +31,8 @@ impl ApiError {
             E::WritesSuspended { reason } => Self::later(&suspended(&reason), LATER_SECONDS),
             E::InDoubt(cause) => Self::later(IN_DOUBT, SOON_SECONDS).caused_by(cause),
             E::Unavailable(cause) => Self::unavailable(cause),
-            E::Internal(cause) => Self::failed("The server failed. The operator finds more in its log.").caused_by(cause),
+            // What else of this connection's request went wrong is not known either.
+            E::Internal(cause) => Self::failed("The server failed. The operator finds more in its log.").closing().caused_by(cause),
         }
     }
 
