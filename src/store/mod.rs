@@ -121,6 +121,15 @@ impl Store {
         self.inner.catalog.read(work).await.map_err(|error| self.catalog_failed(error))
     }
 
+    /// The same for work that may take minutes.
+    async fn read_at_length<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
+    {
+        self.inner.catalog.read_at_length(work).await.map_err(|error| self.catalog_failed(error))
+    }
+
     /// Runs `work` in the next shared transaction; an Err of its own fails everybody in it.
     async fn write<T, F>(&self, work: F) -> Result<T>
     where
