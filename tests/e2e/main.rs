@@ -1,26 +1,37 @@
 //! The whole behaviour, through the binary: a real server, real curl, wget, tar and Chromium, a file per feature.
 
 mod accounts;
+mod bit_rot;
 mod catalog_lost;
+mod clock_jumps;
 mod command_line;
 mod crash;
+mod crash_points;
 mod digests;
 mod disaster;
 mod faults;
 mod get;
 mod house;
+mod judges;
 mod lifecycle;
 mod list;
+mod memory_limit;
 mod pages;
+mod panics;
 mod permissions;
+mod planned_restart;
+mod postgres_faults;
 mod put;
 mod races;
 mod random_lives;
 mod refusals;
 mod retention;
+mod samples;
 mod scale;
 mod secrets;
 mod sessions;
 mod smuggling;
 mod support;
+mod thin_line;
+mod torn_downloads;
 mod walk_through;
