@@ -6,6 +6,8 @@ pub mod cli;
 pub mod clock;
 /// Every setting, its default and its check.
 pub mod config;
+/// Where a test can end the process between two steps.
+pub mod fault_point;
 #[cfg(test)]
 #[path = "../tests/e2e/support/figure.rs"]
 mod figure;

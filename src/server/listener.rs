@@ -11,6 +11,13 @@ use tokio::net::TcpStream;
 /// Connections that the kernel holds for us while we are busy.
 const BACKLOG: i32 = 1_024;
 
+/// The socket that this process was started with, as systemd hands one over (`LISTEN_FDS`). It outlives each server that takes
+/// connections from it, so a restart refuses none: they wait for the next one.
+pub fn inherited() -> io::Result<Option<TcpListener>> {
+    let listener = listenfd::ListenFd::from_env().take_tcp_listener(0)?;
+    listener.map(|listener| listener.set_nonblocking(true).map(|()| listener)).transpose()
+}
+
 /// Listens on `address`. An unspecified IPv6 address takes IPv4 connections, too; where the machine has no IPv6 the
 /// unspecified IPv4 address stands in for it.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {

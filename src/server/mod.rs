@@ -56,7 +56,7 @@ use crate::server::access_log::AccessLog;
 use crate::server::context::Context;
 use crate::server::exchange::Front;
 use crate::server::links::Links;
-use crate::server::listener::listen;
+use crate::server::listener::{inherited, listen};
 use crate::server::tls::Certificates;
 use crate::server::tls::error::CertificateError;
 use crate::shutdown::Shutdown;
@@ -98,7 +98,7 @@ impl Server {
             false => Some(Certificates::open(server, &config.store.data, Clock::system())?),
         };
         let metrics_listener = server.metrics_listen.map(listen_for_metrics).transpose()?;
-        let (listener, address) = bound(server.listen)?;
+        let (listener, address) = main_listener(server.listen)?;
         let names = certificates.as_ref().map(|certificates| certificates.names()).unwrap_or_default();
         let links = Links::new(server.public_url.as_deref(), names, address.port(), certificates.is_some());
         let context = Arc::new(Context::new(store, within_descriptors(server.limits.clone()), links));
@@ -182,6 +182,18 @@ fn run_beside(
         tasks.spawn(metrics_listener::run(listener, render, shutdown.clone()));
     }
     tasks
+}
+
+/// The socket that was handed over, where one was: then `listen` says nothing.
+fn main_listener(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
+    let failed = |source| BindError::Listen { address, source };
+    match inherited().map_err(failed)? {
+        Some(listener) => {
+            let address = listener.local_addr().map_err(failed)?;
+            Ok((listener, address))
+        }
+        None => bound(address),
+    }
 }
 
 fn bound(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {

@@ -160,7 +160,7 @@ impl Store {
 
     pub async fn holdings(&self, id: &AccountId) -> Result<Holdings> {
         let id = id.clone();
-        self.read(move |connection| holdings(connection, &id)).await
+        self.read_at_length(move |connection| holdings(connection, &id)).await
     }
 
     /// Files of the account whose life ended within the last 400 days, newest end first, at most 10,000.

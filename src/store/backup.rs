@@ -9,6 +9,6 @@ impl Store {
     /// copied with PostgreSQL's own tools, and the error says so.
     pub async fn backup_catalog(&self, path: &Path) -> Result<()> {
         let path = path.to_owned();
-        self.read(move |connection| connection.copy_to(&path)).await
+        self.read_at_length(move |connection| connection.copy_to(&path)).await
     }
 }

@@ -112,7 +112,7 @@ impl Store {
         let condition = if account.is_some() { "AND account = $1" } else { "" };
         let statement =
             format!("SELECT COUNT(*), COALESCE(CAST(SUM(size) AS BIGINT), 0) FROM files WHERE state IN ('live', 'hidden') {condition}");
-        self.read(move |connection| {
+        self.read_at_length(move |connection| {
             let values: Vec<_> = account.iter().map(|id| id.as_str().into()).collect();
             let found = connection.query(&statement, &values)?;
             let count = |column| found.first().map_or(Ok(0), |row| row.int(column)).map(|number| u64::try_from(number).unwrap_or(0));
@@ -141,7 +141,7 @@ impl Store {
             "SELECT {columns}, why FROM files \
              WHERE state <> 'live' AND (state = 'quarantined' OR state = 'checking' AND why IS NOT NULL) ORDER BY random LIMIT 1000"
         );
-        self.read(move |connection| {
+        self.read_at_length(move |connection| {
             let found = connection.query(&statement, &[])?;
             let problems = found.iter().map(|row| {
                 let (file, why) = (rows::file(row, None)?, row.optional_text(11)?.unwrap_or("it fits no row"));

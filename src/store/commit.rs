@@ -10,6 +10,7 @@ use super::blobs::BlobKey;
 use super::catalog::{CatalogError, Connection};
 use super::upload::{Sink, closed_reason};
 use super::{Error, Result, Store, rows};
+use crate::fault_point;
 use crate::model::account::Account;
 use crate::model::digest::{BlockSums, Sha256Digest};
 use crate::model::file_name::FileName;
@@ -66,8 +67,10 @@ impl Store {
                     return Err(Unsealed::Digest { sent, computed: sha256 });
                 }
                 let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
+                fault_point::pass("received");
                 staged.publish(&key).map_err(Unsealed::Disk)?;
                 drop(promise);
+                fault_point::pass("sealed");
                 Ok(Sealed { key, size_bytes, sums, account })
             })
             .await?;
@@ -86,6 +89,7 @@ impl Store {
             // The blob is there and is adopted by the next reconciliation: nobody may hear that nothing was stored.
             Err(error) => Err(Error::NotEntered { disk_is_full: matches!(error, Error::DiskFull { .. }), source: error.into() }),
         };
+        fault_point::pass("row-committed");
         let needed_bytes = quota_bytes(&sealed.key.name, sealed.size_bytes);
         let refusal = match outcome? {
             Verdict::Stored(file) => return Ok(*file),
@@ -130,6 +134,7 @@ fn insert(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
     let (change, created_at) = (admitted.int(0)?, Instant::from_micros(admitted.int(1)?));
     if insert_row(connection, sealed, FileState::Live, change, created_at)? == 1 || take_over(connection, sealed, change, created_at)? {
         insert_sums(connection, key, &sealed.sums)?;
+        fault_point::pass("row-written");
         let file = rows::file_of_blob(connection, Some(account), &key.id)?;
         return Ok(Verdict::Stored(Box::new(file.ok_or_else(lost_row)?)));
     }

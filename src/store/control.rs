@@ -10,6 +10,7 @@ use super::accounts::{insert_account, put_history};
 use super::blobs::{BlobError, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
 use super::{Error, Result, Store, adopt, rows, sessions};
+use crate::fault_point;
 use crate::model::access::SecretHash;
 use crate::model::account::Account;
 use crate::model::digest::Sha256Digest;
@@ -59,9 +60,12 @@ impl Store {
         let outcome = self
             .write(move |connection| {
                 connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'control'", &[])?;
-                work(connection)
+                let done = work(connection)?;
+                fault_point::pass("account-changing");
+                Ok(done)
             })
             .await?;
+        fault_point::pass("account-changed");
         if let Err(error) = self.write_control().await {
             tracing::error!(error = %super::chain(&error), "the change is made, but no small copy of it could be written yet");
         }
@@ -202,6 +206,7 @@ fn put(blobs: &dyn Blobs, copy: &ControlCopy, keep: usize) -> std::result::Resul
     let time = Instant::from_micros(copy.written_at).compact();
     let name = format!("{time}-{}{SUFFIX}", Sha256Digest::of(&bytes).hex());
     blobs.put_control(&name, &bytes).map_err(PutError::Blobs)?;
+    fault_point::pass("copy-kept");
     remove_old(blobs, keep).map_err(PutError::Blobs)
 }
 

@@ -6,6 +6,7 @@
 use super::blobs::{BlobError, BlobFault, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
 use super::{Result, Store, rows};
+use crate::fault_point;
 use crate::model::instant::{DAY_MICROS, Instant};
 use crate::model::stored_file::{BlobId, FileState, NAME_HOLD_MICROS, StoredFile};
 
@@ -29,6 +30,7 @@ impl Store {
                 return Ok(ended);
             }
             ended += self.doom(candidates, due).await?;
+            fault_point::pass("doomed");
             self.remove_doomed().await?;
             if !more {
                 return Ok(ended);
@@ -68,8 +70,10 @@ impl Store {
             let Some(last) = doomed.last() else { return Ok(removed) };
             after = last.id.as_str().to_owned();
             let gone = self.unlink(doomed).await?;
+            fault_point::pass("removed");
             removed += gone.len() as u64;
             self.forget(gone).await?;
+            fault_point::pass("ended");
         }
     }
 
@@ -156,6 +160,7 @@ fn doom_one(connection: &mut dyn Connection, random: &str, due: Instant, now: In
     let change = rows::next_change(connection, &account, -counted, now)?;
     let number = change.map_or(0, |(number, _)| number);
     connection.execute("UPDATE files SET change = $2 WHERE random = $1", &[random.into(), number.into()])?;
+    fault_point::pass("dooming");
     Ok(1)
 }
 
@@ -178,5 +183,6 @@ fn forget_one(connection: &mut dyn Connection, file: &StoredFile, now: Instant) 
         &[id.as_str().into(), now.micros().into()],
     )?;
     connection.execute("DELETE FROM files WHERE random = $1 AND state = 'doomed'", &[id.as_str().into()])?;
+    fault_point::pass("ending");
     connection.execute("DELETE FROM block_sums WHERE random = $1", &[id.as_str().into()]).map(drop)
 }

@@ -56,8 +56,20 @@ impl GuardedTime {
         self.guarded.plus_micros(boot.saturating_sub(self.boot).max(0))
     }
 
-    /// Takes in what the clocks say now.
+    /// Takes in what the clocks say now, and follows the wall clock as far as it can be believed. For a caller that stores the time:
+    /// what was followed and not stored would be forgotten by a crash, and time would go back.
     pub fn tick(&mut self, wall: Instant, boot: i64, boot_id: &str) {
+        let step = self.look(wall, boot, boot_id);
+        self.guarded = self.guarded.plus_micros(step);
+        self.followed += step;
+        let steady = boot - self.steady_since >= STEADY_MICROS;
+        if steady && self.followed.saturating_add(self.ahead) < CONFIRMED_JUMP_MICROS {
+            self.confirm(wall, boot, wall.micros().saturating_sub(boot));
+        }
+    }
+
+    /// Takes in what the clocks say now without following the wall clock; returns how far it could be followed.
+    pub fn look(&mut self, wall: Instant, boot: i64, boot_id: &str) -> i64 {
         let offset = wall.micros().saturating_sub(boot);
         if self.boot_id == boot_id {
             self.guarded = self.at(boot);
@@ -67,17 +79,12 @@ impl GuardedTime {
         }
         self.boot = boot;
         let lead = wall.micros_since(self.guarded).max(0);
-        let step = lead.min(FOLLOW_MICROS - self.followed);
-        self.guarded = self.guarded.plus_micros(step);
-        self.followed += step;
-        self.ahead = lead - step;
+        let believed = lead.min(FOLLOW_MICROS - self.followed);
+        self.ahead = lead - believed;
         if offset.saturating_sub(self.steady_offset).saturating_abs() > DRIFT_MICROS {
             (self.steady_since, self.steady_offset) = (boot, offset);
         }
-        let steady = boot - self.steady_since >= STEADY_MICROS;
-        if steady && self.followed.saturating_add(self.ahead) < CONFIRMED_JUMP_MICROS {
-            self.confirm(wall, boot, offset);
-        }
+        believed
     }
 
     /// The operator's word that the wall clock is right.

@@ -120,11 +120,16 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
     {
-        self.inner.catalog.read(work).await.map_err(|error| match error.fault {
-            // What cannot be read now was written before: only a failed write ends writing.
-            Fault::Io => Error::Unavailable(error.into()),
-            _ => self.catalog_failed(error),
-        })
+        self.inner.catalog.read(work).await.map_err(|error| self.catalog_read_failed(error))
+    }
+
+    /// The same for work that may take minutes.
+    async fn read_at_length<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
+    {
+        self.inner.catalog.read_at_length(work).await.map_err(|error| self.catalog_read_failed(error))
     }
 
     /// Runs `work` in the next shared transaction; an Err of its own fails everybody in it.
@@ -145,6 +150,14 @@ impl Store {
     {
         let blobs = Arc::clone(&self.inner.blobs);
         tokio::task::spawn_blocking(move || work(&*blobs)).await.map_err(|panic| Error::Internal(panic.into()))
+    }
+
+    /// What cannot be read now was written before: only a failed write ends writing.
+    fn catalog_read_failed(&self, error: CatalogError) -> Error {
+        match error.fault {
+            Fault::Io => Error::Unavailable(error.into()),
+            _ => self.catalog_failed(error),
+        }
     }
 
     fn catalog_failed(&self, error: CatalogError) -> Error {

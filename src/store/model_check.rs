@@ -3,6 +3,7 @@
 //! Two PUTs of one name race with two reconcilers, expiry and the remover. Each step is what one transaction or one system
 //! call does; what the rows then say is written as in `commit.rs`, `reconcile.rs` and `expire.rs`.
 
+use crate::figure::figure;
 use stateright::{Checker, Model, Property};
 
 /// The two uploads, and the blobs that they make.
@@ -275,7 +276,8 @@ fn no_interleaving_loses_an_acknowledged_file() {
     for same_bytes in [false, true] {
         let checker = Life { unique_blob: true, same_bytes }.checker().spawn_bfs().join();
         checker.assert_properties();
-        eprintln!("D22 {} states, 0 bad (same bytes: {same_bytes})", checker.unique_state_count());
+        let part = if same_bytes { "model, same bytes" } else { "model, other bytes" };
+        figure("D22", part, &format!("{} states of 2 uploads and 2 reconcilers, 0 bad", checker.unique_state_count()), None);
     }
 }
 
@@ -284,4 +286,5 @@ fn no_interleaving_loses_an_acknowledged_file() {
 fn without_a_unique_blob_column_a_file_is_lost() {
     let checker = Life { unique_blob: false, same_bytes: false }.checker().spawn_bfs().join();
     assert!(checker.discovery("a live row has its blob").is_some());
+    figure("D22", "⊖ model without the unique blob column", "a loss is found", None);
 }

@@ -86,7 +86,7 @@ impl Store {
         home: Option<Home>,
         start: Option<Instant>,
     ) -> Result<Self, OpenError> {
-        let time = catalog.read(move |connection| StoreTime::load(clock, connection, start)).await?;
+        let time = catalog.read_at_length(move |connection| StoreTime::load(clock, connection, start)).await?;
         let settings = Settings {
             disk_reserve_bytes: config.disk_reserve_bytes,
             scrub_days: config.scrub_days,

@@ -6,7 +6,7 @@ use super::catalog::{CatalogError, Connection, Fault};
 use super::guarded_time::GuardedTime;
 use super::{Result, Store};
 use crate::clock::Clock;
-use crate::model::instant::Instant;
+use crate::model::instant::{Instant, SECOND_MICROS};
 
 /// No clock that runs right says an earlier time than this release: 2026-11-24.
 pub(super) const RELEASED_AT: Instant = Instant::from_seconds(1_795_478_400);
@@ -45,7 +45,7 @@ impl StoreTime {
                 GuardedTime::starting(begin.max(RELEASED_AT), wall, boot, &boot_id)
             }
         };
-        guarded.tick(wall, boot, &boot_id);
+        guarded.look(wall, boot, &boot_id);
         Ok(Self { clock, state: Mutex::new(State { guarded, engine_offset, was_paused: false }) })
     }
 
@@ -72,7 +72,25 @@ impl StoreTime {
         ))
     }
 
+    /// Follows the clocks; the caller stores what it is given.
     fn tick(&self, stored: Option<&GuardedTime>, engine_offset: i64) -> GuardedTime {
+        self.take_in(stored, engine_offset, |guarded, wall, boot, boot_id| {
+            guarded.tick(wall, boot, boot_id);
+            guarded.clone()
+        })
+    }
+
+    /// Looks at the clocks; returns how far the wall clock could be followed.
+    fn look(&self, stored: Option<&GuardedTime>, engine_offset: i64) -> i64 {
+        self.take_in(stored, engine_offset, GuardedTime::look)
+    }
+
+    fn take_in<T>(
+        &self,
+        stored: Option<&GuardedTime>,
+        engine_offset: i64,
+        look: impl FnOnce(&mut GuardedTime, Instant, i64, &str) -> T,
+    ) -> T {
         let mut state = self.state.lock().expect("nobody panics while holding the time");
         let (boot, boot_id) = (self.clock.boot_micros(), self.clock.boot_id());
         if let Some(stored) = stored {
@@ -80,7 +98,7 @@ impl StoreTime {
         }
         state.engine_offset = engine_offset;
         let wall = self.clock.wall().plus_micros(engine_offset);
-        state.guarded.tick(wall, boot, &boot_id);
+        let seen = look(&mut state.guarded, wall, boot, &boot_id);
         let paused = state.guarded.paused_by().is_some();
         if paused && !state.was_paused {
             tracing::error!(
@@ -92,20 +110,21 @@ impl StoreTime {
             tracing::info!("expiry goes on: the wall clock was confirmed");
         }
         state.was_paused = paused;
-        state.guarded.clone()
+        seen
     }
 }
 
 impl Store {
-    /// Looks at the clocks and at what other processes stored.
+    /// Looks at the clocks and at what other processes stored. A wall clock that went ahead is followed at once, and that is stored.
     pub(super) async fn tick_time(&self) -> Result<()> {
         let store = self.clone();
-        self.read(move |connection| {
-            let offset = engine_offset(&store.inner.time.clock, connection)?;
-            store.inner.time.tick(stored(connection)?.as_ref(), offset);
-            Ok(())
-        })
-        .await
+        let lead = self
+            .read(move |connection| {
+                let offset = engine_offset(&store.inner.time.clock, connection)?;
+                Ok(store.inner.time.look(stored(connection)?.as_ref(), offset))
+            })
+            .await?;
+        if lead > SECOND_MICROS && self.inner.suspension.check().is_ok() { self.keep_time().await } else { Ok(()) }
     }
 
     /// Stores guarded time, so that a restart goes on from here.

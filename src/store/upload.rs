@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use super::blobs::{BlobError, Staged};
 use super::promises::Promise;
 use super::{Error, Result, Store, rows};
+use crate::fault_point;
 use crate::model::account::Account;
 use crate::model::digest::{Hasher, Sha256Digest};
 use crate::model::file_name::FileName;
@@ -82,6 +83,7 @@ impl Store {
         let promise = self.admit(&account, name, size_bytes).await?;
         let staged = self.blocking(super::blobs::Blobs::stage).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
         let sink = Box::new(Sink { staged, hasher: Hasher::default(), promise });
+        fault_point::pass("admitted");
         let room = usize::try_from(size_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
         Ok(Upload {
             store: self.clone(),

@@ -3,48 +3,75 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use crate::support::account::Account;
+use crate::support::clock::{DAY, TestClock};
 use crate::support::disk::Disk;
+use crate::support::figure::figure;
+use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
-use crate::support::{SOON, program, say, skip, tree, wait_until};
+use crate::support::{SOON, program, skip, tree, wait_until};
 
 const MIB: u64 = 1 << 20;
+
+/// Sends one upload on a connection of its own; its status.
+fn put(server: &TestServer, account: &Account, name: &str, bytes: &[u8]) -> u16 {
+    let mut raw = Raw::connect(server);
+    let basic = account.basic();
+    raw.send(format!("PUT {name} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: {}\r\n\r\n", bytes.len()));
+    raw.send(bytes).answer(SOON).map_or(0, |answer| answer.head.status)
+}
 
 #[test]
 fn a_full_disk_is_507_reading_goes_on_and_freed_space_is_used_again() {
     if !Disk::is_possible() {
         return skip("only root mounts a small disk");
     }
-    let mut server = Setup::new().disk("size=64m").set("disk_reserve", "16 MiB").start();
-    server.expect_error("full");
-    let account = server.account();
-    let (mut kept, mut refused) = (Vec::new(), 0);
-    for number in 0_u64..60 {
-        let (name, bytes) = (format!("/{number}"), tree::bytes(number, usize::try_from((number % 5 + 1) * MIB / 2).expect("small")));
-        match account.put(&name, &bytes).status() {
-            201 => kept.push((name, bytes)),
-            507 => refused += 1,
-            other => panic!("{name}: {other}"),
+    for (medium, disk) in [("tmpfs", "size=64m"), ("ext4", "ext4:64m")] {
+        let clock = TestClock::new();
+        let mut server = Setup::new().clock(&clock).disk(disk).set("disk_reserve", "16 MiB").start();
+        server.expect_error("full");
+        let account = server.account();
+        let (mut kept, mut refused) = (Vec::new(), 0);
+        for number in 0_u64..300 {
+            // Ever smaller ones, so that the last of them go to the very edge.
+            let length = usize::try_from((number % 5 + 1) * MIB / 2).expect("small") >> (number / 50);
+            let (name, bytes) = (format!("/{number}"), tree::bytes(number, length));
+            match put(&server, &account, &name, &bytes) {
+                201 => kept.push((name, bytes)),
+                507 => refused += 1,
+                other => panic!("{medium}, {name}: {other}"),
+            }
         }
+        assert!(kept.len() > 10 && refused > 10, "{} kept, {refused} refused", kept.len());
+        let free = server.disk().free_bytes();
+        assert!(free >= 15 * MIB, "the reserve is left alone: {free}");
+        account.put_with(&["-H", "Transfer-Encoding: chunked"], "/chunked", b"x").expect(411);
+        account.make_session();
+        assert_eq!(account.names().len(), kept.len());
+        for (name, bytes) in &kept {
+            account.expect_file(name, bytes);
+        }
+        let filler = server.data().join("filler");
+        // Somebody else takes the rest: there is nothing left at all.
+        let to = format!("of={}", filler.display());
+        let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k", &to]).stderr(Stdio::null()).status();
+        assert!(!filled.expect("dd runs").success() && server.disk().free_bytes() < 64 << 10, "the disk is full");
+        account.put("/none", b"x").expect_plain_refusal(507);
+        account.expect_file(&kept[0].0, &kept[0].1);
+        assert_eq!(account.names().len(), kept.len());
+        std::fs::remove_file(&filler).expect("space is freed");
+        wait_until("freed space is used again", SOON, || server.disk().free_bytes() >= 16 * MIB - (64 << 10));
+        clock.advance(31 * DAY);
+        wait_until("expiry frees the disk", SOON, || server.blobs(&account).is_empty());
+        assert_eq!(put(&server, &account, "/after", b"without a restart"), 201);
+        account.expect_file("/after", b"without a restart");
+        let text = format!(
+            "300 uploads: {} × 201, {refused} × 507, nothing else; {free} bytes of reserve left; GET, list, session, expiry work; then 201",
+            kept.len()
+        );
+        figure("D9", medium, &text, None);
     }
-    say(&format!("{} kept, {refused} refused, {} bytes free", kept.len(), server.disk().free_bytes()));
-    assert!(kept.len() > 10 && refused > 10);
-    assert!(server.disk().free_bytes() >= 15 * MIB, "the reserve is left alone");
-    let filler = server.data().join("filler");
-    // Somebody else takes the rest: there is nothing left at all.
-    let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", filler.display())).stderr(Stdio::null()).status();
-    assert!(!filled.expect("dd runs").success() && server.disk().free_bytes() == 0, "the disk is full");
-    account.put("/none", b"x").expect_plain_refusal(507);
-    for (name, bytes) in &kept {
-        account.expect_file(name, bytes);
-    }
-    assert_eq!(account.names().len(), kept.len());
-    std::fs::remove_file(&filler).expect("space is freed");
-    std::fs::remove_file(&server.blobs(&account)[0]).expect("space is freed");
-    account.store("/after", b"without a restart");
-    account.expect_file("/after", b"without a restart");
-    server.expect_error("damage");
-    server.expect_error("missing");
 }
 
 #[test]
@@ -61,6 +88,19 @@ fn a_disk_without_inodes_is_507_too() {
     assert!(kept > 20 && kept < 120, "{kept}");
     assert_eq!(account.names().len(), kept);
     account.expect_file("/0", b"x");
+    figure("D10", "inodes", &format!("120 uploads on a disk of 100 inodes: {kept} × 201, all others 507"), None);
+}
+
+#[test]
+fn a_quota_is_507_and_no_other_account_feels_it() {
+    let server = TestServer::start();
+    let bounded = server.add_account(&["--quota", "1 MiB"]);
+    let statuses: Vec<u16> = (0..20).map(|number| put(&server, &bounded, &format!("/{number}"), &tree::bytes(number, 100_000))).collect();
+    assert!(statuses.iter().all(|status| [201, 507].contains(status)), "{statuses:?}");
+    let kept = statuses.iter().filter(|status| **status == 201).count();
+    assert_eq!(kept, 10, "104,096 bytes each");
+    assert_eq!(put(&server, &server.account(), "/a", b"x"), 201);
+    figure("D10", "quota", &format!("20 uploads of 100,000 bytes into 1 MiB: {kept} × 201, all others 507"), None);
 }
 
 #[test]
@@ -76,6 +116,7 @@ fn a_limit_on_file_sizes_of_the_process_does_not_kill_it() {
     assert!(server.is_running());
     account.expect_file("/small", &tree::bytes(1, 500_000));
     assert_eq!(account.names(), ["/small"]);
+    figure("D10", "file-size limit", "beyond RLIMIT_FSIZE 507, the process lives and serves", None);
 }
 
 /// strace on the running server: every sync fails from now on.

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
@@ -221,20 +222,40 @@ fn a_connection_cap_does_not_stop_the_others() {
     wait_until("the first address is served again", SOON, || account.get("/a").status() == 200);
 }
 
+/// Processor time that the server has used, in seconds.
+fn processor_seconds(server: &TestServer) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("the server runs");
+    let after_name = stat.rsplit(") ").next().expect("a split has a last part");
+    let ticks = after_name.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().expect("a number"));
+    ticks.sum::<f64>() / 100.0
+}
+
 #[test]
 fn running_out_of_descriptors_is_survived() {
     let Some(_) = crate::support::program(&["prlimit"]) else { return crate::support::skip("prlimit is not installed") };
-    let mut server = Setup::new().under(&["prlimit", "--nofile=128:128"]).start();
-    server.expect_error("accept");
-    server.expect_error("descriptor");
-    server.expect_error("Too many open files");
+    let mut server = Setup::new().under(&["prlimit", "--nofile=256:256"]).set("connections_per_address", 1_000).start();
+    for part in ["accept", "descriptor", "Too many open files"] {
+        server.expect_error(part);
+    }
     let account = server.account();
     account.store("/a", b"x");
-    let mut upload = begin_put(&server, "/running", 10);
-    let mut held: Vec<Raw> = (0..300).filter_map(|_| Raw::try_connect(server.port())).collect();
-    upload.send(b"0123456789");
-    let status = upload.answer(SOON).map(|answer| answer.head.status);
-    assert!(matches!(status, Some(201 | 503)), "{status:?}");
+    let mut uploads: Vec<Raw> = (0..16).map(|number| begin_put(&server, &format!("/running/{number}"), 10)).collect();
+    let mut held: Vec<Raw> = (0..400).filter_map(|_| Raw::try_connect(server.port())).collect();
+    let (began, before) = (std::time::Instant::now(), processor_seconds(&server));
+    // The figure is of time that passes: a loop that spins shows in it.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let busy = (processor_seconds(&server) - before) / began.elapsed().as_secs_f64();
+    assert!(busy < 0.2, "{busy} of a processor is used while nothing can be accepted");
+    for upload in &mut uploads {
+        upload.send(b"0123456789");
+        assert_eq!(upload.answer(SOON).map(|answer| answer.head.status), Some(201), "an upload that runs is finished");
+    }
     held.clear();
+    let began = std::time::Instant::now();
     wait_until("service is back", SOON, || account.get("/a").status() == 200);
+    let back = began.elapsed();
+    assert!(back < std::time::Duration::from_secs(2), "service is back after {back:?}");
+    let percent = busy * 100.0;
+    let text = format!("256 descriptors, 400 clients: {percent:.0} % of a core, 16 of 16 running uploads finished, back in {back:.0?}");
+    figure("D12", "descriptors", &text, None);
 }

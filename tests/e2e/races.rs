@@ -1,8 +1,11 @@
 //! Many clients at once: of several uploads of one name exactly one wins, and vanished clients leave nothing.
 
+use std::io::Write as _;
 use std::sync::Barrier;
 
 use crate::support::account::Account;
+use crate::support::disk::Disk;
+use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
@@ -30,7 +33,7 @@ fn race(server: &TestServer, account: &Account, name: &str, round: u64) -> Vec<(
     })
 }
 
-fn race_rounds(server: &TestServer, rounds: u64) {
+fn race_rounds(server: &TestServer, catalog: &str, rounds: u64) {
     let account = server.account();
     for round in 0..rounds {
         let name = format!("/round/{round}");
@@ -42,19 +45,20 @@ fn race_rounds(server: &TestServer, rounds: u64) {
         account.get(&name).expect(200).expect_body(&bytes);
     }
     wait_until("losers leave no blob", SOON, || server.blobs(&account).len() as u64 == rounds);
-    say(&format!("{rounds} rounds of {CLIENTS} clients, one winner each"));
+    let text = format!("{rounds} rounds of {CLIENTS} writers: one 201 each, all others 405, blobs = rows");
+    figure("D18", &format!("one server, {catalog}"), &text, None);
 }
 
 #[test]
 fn of_many_clients_that_race_for_a_name_exactly_one_wins() {
-    race_rounds(&TestServer::start(), if crate::support::is_nightly() { 500 } else { 50 });
+    race_rounds(&TestServer::start(), "SQLite", if crate::support::is_nightly() { 500 } else { 50 });
 }
 
 #[test]
 fn the_race_has_one_winner_on_postgresql_too() {
     // The first of the two is SQLite, which has a longer race of its own.
     for server in TestServer::each_catalog().skip(1) {
-        race_rounds(&server, 10);
+        race_rounds(&server, "PostgreSQL", if crate::support::is_nightly() { 500 } else { 10 });
     }
 }
 
@@ -69,9 +73,13 @@ enum Cut {
 
 #[test]
 fn cut_uploads_leave_nothing_behind() {
-    let server = Setup::new().set("progress_seconds", 2).set("idle_seconds", 2).start();
+    let setup = Setup::new().set("progress_seconds", 2).set("idle_seconds", 2);
+    let is_measured = Disk::is_possible();
+    let server = if is_measured { setup.disk("size=256m").set("disk_reserve", "1 MiB").start() } else { setup.start() };
     let account = server.account();
     account.store("/kept", b"x");
+    let free = || if is_measured { server.disk().free_bytes() + catalog_bytes(&server) } else { 0 };
+    let before = free();
     let mut seed = 0x5EED_0001;
     say(&format!("seed {seed:#x}"));
     let rounds = if crate::support::is_nightly() { 1000 } else { 50 };
@@ -104,8 +112,61 @@ fn cut_uploads_leave_nothing_behind() {
     wait_until("staging files of cut uploads are gone", SOON, || server.staging_files().is_empty());
     assert_eq!(account.names(), ["/kept"]);
     assert_eq!(server.blobs(&account).len(), 1);
+    let difference = free().abs_diff(before);
+    assert!(difference <= 4_096, "the space is back: {difference} bytes are not");
+    let text = format!(
+        "{rounds} uploads cut at random bytes (FIN, RST, half-close, stall; HTTP/1.0 and 1.1): 0 visible, 0 staging files, space back"
+    );
+    figure("D21", "plain", &text, Some(0x5EED_0001));
     // The names are free, and what was promised to the cut uploads is free.
     account.store("/cut/0", b"again");
+}
+
+/// What the catalog's files take of the disk.
+fn catalog_bytes(server: &TestServer) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let parts = ["catalog.db", "catalog.db-wal", "catalog.db-shm"].map(|part| server.data().join(part));
+    parts.iter().map(|part| part.metadata().map_or(0, |state| state.blocks() * 512)).sum()
+}
+
+#[test]
+fn uploads_whose_tls_ends_without_a_word_leave_nothing_behind() {
+    let server = Setup::new().tls().set("progress_seconds", 2).set("idle_seconds", 2).start();
+    let account = server.account();
+    let rounds = if crate::support::is_nightly() { 200 } else { 20 };
+    let mut seed = 0x5EED_0021;
+    for round in 0..rounds {
+        let length = random(&mut seed, 200_000) + 2;
+        let sent = usize::try_from(random(&mut seed, length)).expect("small");
+        let mut stream = tls_stream(&server);
+        let basic = account.basic();
+        let head = format!("PUT /cut/{round} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: {length}\r\n\r\n");
+        // A server that has closed already has nothing of it, either.
+        let _ = stream.write_all(&[head.as_bytes(), &tree::bytes(round, sent)].concat()).and_then(|()| stream.flush());
+        // Half of them say goodbye; the others, as a cut line does, do not.
+        if round % 2 == 0 {
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    }
+    wait_until("staging files of cut uploads are gone", SOON, || server.staging_files().is_empty());
+    assert_eq!(account.names(), Vec::<String>::new());
+    assert_eq!(server.blobs(&account).len(), 0);
+    figure("D21", "TLS", &format!("{rounds} uploads cut, half without close_notify: 0 visible, 0 staging files"), Some(0x5EED_0021));
+}
+
+fn tls_stream(server: &TestServer) -> rustls::StreamOwned<rustls::ClientConnection, std::net::TcpStream> {
+    use rustls_pki_types::pem::PemObject as _;
+    let file = server.site().certificate.clone().expect("a server with TLS has a certificate");
+    let certificate = rustls_pki_types::CertificateDer::from_pem_file(file).expect("a certificate");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).expect("it can be trusted");
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let config = std::sync::Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+    let name = "localhost".try_into().expect("a name");
+    let connection = rustls::ClientConnection::new(config, name).expect("a client");
+    rustls::StreamOwned::new(connection, std::net::TcpStream::connect(("127.0.0.1", server.port())).expect("a connection"))
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::support::account::Account;
 use crate::support::clock::{DAY, SECOND, TestClock};
+use crate::support::figure::figure;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
 use crate::support::tree::random;
@@ -53,7 +54,7 @@ fn expect_as_modelled(account: &Account, model: &mut Model, story: &str) {
 #[test]
 fn lives_end_as_the_model_says() {
     let clock = TestClock::new();
-    for mut server in Setup::new().clock(&clock).each_catalog() {
+    for (catalog, mut server) in ["SQLite", "PostgreSQL"].into_iter().zip(Setup::new().clock(&clock).each_catalog()) {
         let account = server.account();
         let mut seed = 0x5EED_0017;
         say(&format!("seed {seed:#x}"));
@@ -93,6 +94,9 @@ fn lives_end_as_the_model_says() {
             }
             expect_as_modelled(&account, &mut model, &story);
         }
+        let steps = if is_nightly() { 2000 } else { 60 };
+        let text = format!("{steps} steps: there at deletetime - 1 s, gone at deletetime, 0 differences");
+        figure("D17", &format!("through HTTP, {catalog}"), &text, Some(0x5EED_0017));
     }
 }
 

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::support::account::Account;
+use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
-use crate::support::{SOON, say, tree};
+use crate::support::setup::Setup;
+use crate::support::{SOON, is_nightly, skip_nightly, tree, wait_until};
 
 const MIB: u64 = 1 << 20;
 const TRANSFERS: u64 = 32;
@@ -64,8 +66,25 @@ fn memory_of_an_upload_and_of_a_download_is_bounded() {
         most = most.max(resident_bytes(&server));
     }
     let download_bytes = most.saturating_sub(before) / TRANSFERS;
-    say(&format!("{TRANSFERS} at once: {upload_bytes} bytes of memory an upload, {download_bytes} a download"));
+    let text = format!("{TRANSFERS} at once: {upload_bytes} bytes of memory an upload, {download_bytes} a download");
+    figure("D13", "memory per transfer", &text, None);
     assert!(upload_bytes < 2 * MIB && download_bytes < 2 * MIB, "{upload_bytes} {download_bytes}");
+}
+
+/// Uploads `count` files of one byte below `prefix`, on several connections at once.
+fn put_small_files(server: &TestServer, account: &Account, prefix: &str, count: u64) {
+    const CLIENTS: u64 = 16;
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            scope.spawn(move || {
+                let mut raw = Raw::connect(server);
+                for number in (client..count).step_by(usize::try_from(CLIENTS).expect("small")) {
+                    raw.send(head("PUT", account, &format!("{prefix}/{}/{number}", number % 100), "Content-Length: 1\r\n")).send(b"x");
+                    assert_eq!(raw.answer(SOON).map(|answer| answer.head.status), Some(201), "{prefix}/{number}");
+                }
+            });
+        }
+    });
 }
 
 /// Puts a million rows straight into the catalog, while no server runs.
@@ -121,13 +140,91 @@ fn a_million_files_slow_nothing_down() {
     lines += raw.until_closed(SOON).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
     let whole = asked.elapsed();
     let growth = most.saturating_sub(warm);
-    say(&format!(
-        "{ROWS} files: first answer {first:?}, first byte of the list {first_byte:?}, whole {whole:?}, {growth} bytes more memory"
-    ));
+    figure("D1", "start with 1,000,000 rows", &format!("first 200 after {first:.0?}"), None);
+    let text = format!("{ROWS} files: first byte after {first_byte:.0?}, whole after {whole:.1?}, {growth} bytes more memory");
+    figure("D32", "list", &text, None);
     assert!(lines as i64 > ROWS, "{lines} lines");
     assert!(first < Duration::from_secs(1), "the first answer after {first:?}");
     assert!(first_byte < Duration::from_millis(200), "the first byte after {first_byte:?}");
     // Linear: a page that is looked for from the beginning each time takes a minute.
     assert!(whole < Duration::from_secs(40), "the whole list after {whole:?}");
     assert!(growth < 8 * MIB, "{growth} bytes more memory");
+}
+
+#[test]
+fn a_slow_reader_of_a_long_list_holds_nothing() {
+    let puts = if is_nightly() { 100_000 } else { 3_000 };
+    // One connection to read by: a list that held it would let nobody else in.
+    let mut server = Setup::new().set("catalog_readers", 1).start();
+    for part in ["damage", "missing", "reconcil", "blob"] {
+        server.expect_error(part);
+    }
+    let account = server.account();
+    account.store("/sample", b"x");
+    server.stop();
+    fill_catalog(&server, &account, 100_000);
+    server.start_again();
+    let mut list = Raw::connect(&server);
+    list.send(head("GET", &account, "/", ""));
+    assert_eq!(list.head(SOON).map(|head| head.status), Some(200));
+    let wal = server.data().join("catalog.db-wal");
+    let (is_over, most) = (std::sync::atomic::AtomicBool::new(false), std::sync::atomic::AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let (is_over, most, list) = (&is_over, &most, &mut list);
+        scope.spawn(move || {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(list.take(1 << 10, SOON).is_some(), "the slow list is not cut");
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        scope.spawn(move || {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let length = wal.metadata().map_or(0, |state| state.len());
+                most.fetch_max(length, std::sync::atomic::Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        put_small_files(&server, &account, "/put", puts);
+        account.head("/sample").expect(200);
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let most = most.into_inner();
+    assert!(most < 16 * MIB, "the log of the catalog grew to {most} bytes");
+    let text =
+        format!("a list of 100,000 files read at 1 KiB/s beside {puts} uploads: log of the catalog at most {most} bytes, 1 reader enough");
+    figure("D24d", "slow list reader", &text, None);
+}
+
+/// A file of zeros that takes no room on the disk.
+fn sparse(folder: &std::path::Path, length: u64) -> std::path::PathBuf {
+    let path = folder.join(length.to_string());
+    std::fs::File::create(&path).and_then(|file| file.set_len(length)).expect("a sparse file is made");
+    path
+}
+
+#[test]
+fn the_largest_file_and_a_hundred_thousand_of_the_smallest_are_stored() {
+    if !is_nightly() {
+        return skip_nightly("5 GiB and 100,000 files");
+    }
+    const LARGEST: u64 = 5_368_709_120;
+    let server = TestServer::start();
+    let account = server.account();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let too_long = account.put_file(&["--max-time", "900"], "/too-long", &sparse(folder.path(), LARGEST + 1));
+    too_long.expect(413);
+    assert_eq!(too_long.sent_bytes, 0, "no byte of the body was asked for");
+    let before = resident_bytes(&server);
+    account.put_file(&["--max-time", "900"], "/largest", &sparse(folder.path(), LARGEST)).expect(201);
+    let growth = resident_bytes(&server).saturating_sub(before);
+    assert!(growth < 8 * MIB, "{growth} bytes more memory");
+    let url = account.url("/largest");
+    let got = std::process::Command::new("curl").args(["-q", "-sS", "-o", "/dev/null", "-w", "%{size_download}", &url]).output();
+    assert_eq!(String::from_utf8_lossy(&got.expect("curl runs").stdout), LARGEST.to_string());
+    account.store("/empty", b"");
+    put_small_files(&server, &account, "/tiny", 100_000);
+    assert_eq!(account.list().len(), 100_002);
+    wait_until("staging is empty", SOON, || server.staging_files().is_empty());
+    let text = format!("5,368,709,120 bytes: 201 with {growth} bytes more memory; one more: 413 before any; 0 B, 100,000 × 1 B: 201");
+    figure("D32", "huge and tiny", &text, None);
 }

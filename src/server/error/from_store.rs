@@ -33,7 +33,8 @@ impl ApiError {
             E::NotEntered { disk_is_full: true, source } => Self::no_room(FULL_AND_IN_DOUBT.to_owned()).caused_by(source),
             E::NotEntered { source, .. } => Self::later(IN_DOUBT, SOON_SECONDS).caused_by(source),
             E::Unavailable(cause) => Self::unavailable(cause),
-            E::Internal(cause) => Self::failed("The server failed. The operator finds more in its log.").caused_by(cause),
+            // What else of this connection's request went wrong is not known either.
+            E::Internal(cause) => Self::failed("The server failed. The operator finds more in its log.").closing().caused_by(cause),
         }
     }
 

@@ -4,6 +4,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::describe;
+use crate::fault_point;
 use crate::model::account::{Account, Kind};
 use crate::model::digest::Sha256Digest;
 use crate::model::file_name::FileName;
@@ -36,7 +37,10 @@ pub async fn put_file(head: &RequestHead, account: &Account, body: &mut RequestB
     }
     receive(&mut upload, body).await.map_err(|error| error.into_api(store.now()))?;
     match upload.finish(promise.digests.clone()).await {
-        Ok(file) => Ok(stored(head, StatusCode::CREATED, "Stored", &file)),
+        Ok(file) => {
+            fault_point::pass("answering");
+            Ok(stored(head, StatusCode::CREATED, "Stored", &file))
+        }
         Err(error) => refused(head, &promise, error),
     }
 }

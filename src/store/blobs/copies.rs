@@ -9,6 +9,7 @@ use super::BlobError;
 use super::fault::Doing as _;
 use super::root::{CONTROL, Root, open_file, open_folder, sync, unlink};
 use super::staging::StagingFile;
+use crate::fault_point;
 
 /// The longest name of a copy.
 const NAME_BYTES: usize = 229;
@@ -18,8 +19,10 @@ pub(super) fn put(root: &Arc<Root>, name: &str, bytes: &[u8]) -> Result<(), Blob
     let mut staged = StagingFile::create(root)?;
     staged.append(bytes)?;
     staged.sync()?;
+    fault_point::pass("copy-synced");
     rustix::fs::renameat(&root.staging, &staged.name, &root.control, name).doing(|| format!("storing {CONTROL}/{name}"))?;
     staged.moved = true;
+    fault_point::pass("copy-named");
     sync(&root.control, CONTROL)
 }
 

@@ -12,6 +12,7 @@ use super::BlobError;
 use super::fault::Doing as _;
 use super::root::{Root, make_folder, open_folder, sync};
 use super::staging::StagingFile;
+use crate::fault_point;
 
 /// How often publishing begins again at mkdir because a removal took a folder away. Each time, a whole removal came between.
 const MOST_TRIES: u32 = 1_000;
@@ -23,6 +24,7 @@ pub(super) fn publish(staged: &mut StagingFile, path: &str) -> Result<(), BlobEr
     let began = root.durable.now();
     let opened = give_name(&root, staged, folder, last)?;
     sync(&opened, folder)?;
+    fault_point::pass("folder-synced");
     // From here the folder holds a blob: no removal can take it away while it is looked up.
     let mut fresh = Vec::new();
     let mut child = folder;
@@ -47,6 +49,7 @@ fn give_name(root: &Root, staged: &mut StagingFile, folder: &str, last: &str) ->
         let opened = match open_folder(&root.folder, folder) {
             Err(Errno::NOENT) => {
                 make_folders(root, folder)?;
+                fault_point::pass("folders-made");
                 continue;
             }
             opened => opened.doing(|| format!("opening the folder {folder}"))?,
@@ -54,6 +57,7 @@ fn give_name(root: &Root, staged: &mut StagingFile, folder: &str, last: &str) ->
         match rename_new(&root.staging, &staged.name, &opened, last) {
             Ok(()) => {
                 staged.moved = true;
+                fault_point::pass("published");
                 return Ok(opened);
             }
             Err(Errno::NOENT) if staged.is_linked()? => {}

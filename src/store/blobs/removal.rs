@@ -5,15 +5,18 @@ use rustix::io::Errno;
 
 use super::BlobError;
 use super::root::{Root, open_folder, sync, unlink};
+use crate::fault_point;
 
 /// Removes `path` and every folder above it that is empty then, the account's too, and syncs the folder that stays: the only one
 /// whose entries changed. What is gone already is synced all the same, since an earlier call may have failed between the two.
 pub(super) fn remove(root: &Root, path: &str) -> Result<(), BlobError> {
     unlink(&root.folder, path)?;
+    fault_point::pass("unlinked");
     let mut below = path;
     while let Some((folder, _)) = below.rsplit_once('/') {
         below = folder;
         if remove_empty(root, folder)? {
+            fault_point::pass("folder-removed");
             continue;
         }
         match open_folder(&root.folder, folder) {

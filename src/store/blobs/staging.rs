@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::fault::Doing as _;
 use super::root::{FILE_MODE, Root, open_folder, unlink};
 use super::{BlobError, BlobKey, Staged, publish};
+use crate::fault_point;
 use crate::model::stored_file::BlobId;
 
 /// One staging file, open. Dropping it removes that name and no other.
@@ -78,6 +79,7 @@ impl Staged for StagingFile {
 
     fn publish(mut self: Box<Self>, key: &BlobKey) -> Result<(), BlobError> {
         self.sync()?;
+        fault_point::pass("synced");
         publish::publish(&mut self, &key.to_path())
     }
 }

@@ -8,6 +8,8 @@ pub(super) use server::Server;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
 use ::postgres::types::{ToSql, Type};
 use ::postgres::{Client, Statement};
@@ -32,7 +34,27 @@ pub(super) struct PostgresConnection {
 }
 
 impl PostgresConnection {
+    /// On a thread of its own, because a server that takes a connection and then is silent would hold this one for as long as it is.
     pub(super) fn open(server: &Server, role: Role) -> Result<Self, CatalogError> {
+        let attempt = server.attempt()?;
+        let (opened, opening) = mpsc::sync_channel(1);
+        let (server, name) = (server.clone(), "catalog-connect".to_owned());
+        let connect = move || {
+            let outcome = Self::connect(&server, role);
+            drop(attempt);
+            // A connection that comes too late is closed here.
+            let _ = opened.send(outcome);
+        };
+        let started = thread::Builder::new().name(name).spawn(connect);
+        started.map_err(|error| CatalogError::with_source(Fault::Unavailable, "starting a thread of the catalog", error))?;
+        match opening.recv_timeout(server::OPEN_TIME) {
+            Ok(outcome) => outcome,
+            Err(RecvTimeoutError::Timeout) => Err(server::silent()),
+            Err(RecvTimeoutError::Disconnected) => Err(CatalogError::new(Fault::Failed, "connecting to PostgreSQL panicked")),
+        }
+    }
+
+    fn connect(server: &Server, role: Role) -> Result<Self, CatalogError> {
         let mut client = server.connect()?;
         server::judge(&mut client)?;
         server::set_up(&mut client, role)?;

@@ -10,16 +10,39 @@ use super::lent::Lent;
 use super::slot::{Slot, Source};
 use super::{CatalogError, Connection, Fault};
 
-/// A read: runs the closure, or passes on why there is no connection, and answers. `false` says that the closure panicked.
-pub(super) type ReadJob = Box<dyn FnOnce(Result<&mut dyn Connection, CatalogError>) -> bool + Send>;
+/// A read: runs once, unless nobody waits for it any more.
+pub(super) trait ReadJob: Send {
+    /// Whether somebody still waits. After an engine's silence the queue is full of reads that nobody does.
+    fn is_awaited(&self) -> bool;
+    /// Runs the closure, or passes on why there is no connection, and answers. `false` says that the closure panicked.
+    fn run(self: Box<Self>, connection: Result<&mut dyn Connection, CatalogError>) -> bool;
+}
 
-/// Wraps a closure and its answer. Nobody listening is no reason to do less.
-pub(super) fn job<T, F>(work: F, reply: oneshot::Sender<Result<T, CatalogError>>) -> ReadJob
+/// Wraps a closure and its answer.
+pub(super) fn job<T, F>(work: F, reply: oneshot::Sender<Result<T, CatalogError>>) -> Box<dyn ReadJob>
 where
     T: Send + 'static,
     F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
 {
-    Box::new(move |connection| {
+    Box::new(Job { work, reply })
+}
+
+struct Job<T, F> {
+    work: F,
+    reply: oneshot::Sender<Result<T, CatalogError>>,
+}
+
+impl<T, F> ReadJob for Job<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send,
+{
+    fn is_awaited(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    fn run(self: Box<Self>, connection: Result<&mut dyn Connection, CatalogError>) -> bool {
+        let Self { work, reply } = *self;
         let outcome = match connection {
             Ok(connection) => catch_unwind(AssertUnwindSafe(|| work(connection))),
             Err(error) => Ok(Err(error)),
@@ -29,18 +52,21 @@ where
         // The caller may have gone; its answer goes with it.
         let _ = reply.send(outcome);
         held
-    })
+    }
 }
 
 /// Takes jobs until the last handle of the catalog is gone. The queue is shared by all readers.
-pub(super) fn run(source: Arc<Source>, jobs: &Mutex<mpsc::Receiver<ReadJob>>) {
+pub(super) fn run(source: Arc<Source>, jobs: &Mutex<mpsc::Receiver<Box<dyn ReadJob>>>) {
     let mut slot = Slot::new(source, Role::Reader);
     loop {
         let next = jobs.lock().expect("nobody panics while taking a job").blocking_recv();
         let Some(job) = next else { return };
+        if !job.is_awaited() {
+            continue;
+        }
         let held = match slot.ready() {
-            Ok(engine) => job(Ok(&mut Lent { engine, role: Role::Reader })),
-            Err(error) => job(Err(error)),
+            Ok(engine) => job.run(Ok(&mut Lent { engine, role: Role::Reader })),
+            Err(error) => job.run(Err(error)),
         };
         if held {
             slot.close_if_lost();

@@ -1,6 +1,7 @@
 //! The catalog's promises, the same tests on both engines.
 
 mod bed;
+mod dropped_handlers;
 mod files;
 mod migrations;
 mod postgres_only;

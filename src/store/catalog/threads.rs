@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::engine::Target;
 use super::reader::{self, ReadJob};
@@ -17,11 +19,16 @@ const QUEUED_JOBS: usize = 1_024;
 /// Faults that one integrity check names at most.
 const FAULTS_NAMED: usize = 20;
 
+/// How long a caller waits for one short read, and for one commit, before it hears that the catalog does not answer: longer than
+/// either takes on a slow disk. What was taken goes on; only the wait ends.
+const READ_TIME: Duration = Duration::from_secs(10);
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
 /// A handle to the catalog's threads. Cheap to clone; the threads end with the last handle, after the jobs that they took.
 #[derive(Clone)]
 pub struct Catalog {
     writes: mpsc::Sender<Box<dyn WriteJob>>,
-    reads: mpsc::Sender<ReadJob>,
+    reads: mpsc::Sender<Box<dyn ReadJob>>,
     is_sqlite: bool,
     was_created: bool,
 }
@@ -44,8 +51,18 @@ impl Catalog {
         self.was_created
     }
 
-    /// Runs `work` on a reader's connection. `Fault::Failed` where it panics.
+    /// Runs `work` on a reader's connection. `Fault::Failed` where it panics, `Fault::Unavailable` where the engine is silent.
     pub async fn read<T, F>(&self, work: F) -> Result<T, CatalogError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
+    {
+        let answer = timeout_at(Instant::now() + READ_TIME, self.read_at_length(work));
+        answer.await.map_err(|_| silent(Fault::Unavailable))?
+    }
+
+    /// The same for what may take minutes: a copy, a check, a count of everything.
+    pub async fn read_at_length<T, F>(&self, work: F) -> Result<T, CatalogError>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
@@ -57,16 +74,20 @@ impl Catalog {
 
     /// Runs `work` inside the next shared transaction and returns after its COMMIT.
     /// `work` may run again where the engine rolled the transaction back for a reason of its own (deadlock, serialisation).
-    /// A caller that stops waiting changes nothing: a job that was taken runs to its end.
+    /// A caller that stops waiting changes nothing: a job that was taken runs to its end. One that has waited too long hears
+    /// `Fault::InDoubt`, or `Fault::Unavailable` where its job was not even taken.
     pub async fn write<T, F>(&self, work: F) -> Result<T, CatalogError>
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.writes.send(writer::job(work, reply)).await.map_err(|_| stopped())?;
+        let deadline = Instant::now() + WRITE_TIME;
+        let taken = timeout_at(deadline, self.writes.send(writer::job(work, reply))).await;
+        taken.map_err(|_| silent(Fault::Unavailable))?.map_err(|_| stopped())?;
+        let answer = timeout_at(deadline, answer).await.map_err(|_| silent(Fault::InDoubt))?;
         // A writer that ended without an answer may have been in the middle of a commit.
-        answer.await.map_err(|_| CatalogError::new(Fault::InDoubt, "the catalog's writer ended before it answered"))?
+        answer.map_err(|_| CatalogError::new(Fault::InDoubt, "the catalog's writer ended before it answered"))?
     }
 
     /// Reads the whole of a SQLite catalog and names what is wrong with it (`Fault::Failed`). PostgreSQL has tools of its own.
@@ -74,7 +95,7 @@ impl Catalog {
         if !self.is_sqlite {
             return Ok(());
         }
-        let rows = self.read(|connection| connection.query(&format!("PRAGMA integrity_check({FAULTS_NAMED})"), &[])).await?;
+        let rows = self.read_at_length(|connection| connection.query(&format!("PRAGMA integrity_check({FAULTS_NAMED})"), &[])).await?;
         let faults = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
         match faults[..] {
             ["ok"] => Ok(()),
@@ -110,7 +131,7 @@ fn open_first(source: &Source, slot: &mut Slot, migrate: bool) -> Result<bool, C
     Ok(made_file || was_empty)
 }
 
-fn start_readers(source: &Arc<Source>, readers: usize) -> Result<mpsc::Sender<ReadJob>, CatalogError> {
+fn start_readers(source: &Arc<Source>, readers: usize) -> Result<mpsc::Sender<Box<dyn ReadJob>>, CatalogError> {
     let (reads, jobs) = mpsc::channel(QUEUED_JOBS);
     let jobs = Arc::new(Mutex::new(jobs));
     for number in 0..readers {
@@ -127,4 +148,8 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), Catalo
 
 fn stopped() -> CatalogError {
     CatalogError::new(Fault::Failed, "the catalog's threads have ended")
+}
+
+fn silent(fault: Fault) -> CatalogError {
+    CatalogError::new(fault, "the catalog has not answered in time")
 }

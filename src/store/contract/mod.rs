@@ -1,6 +1,11 @@
 //! The store's promises as functions, run against memory and disk × SQLite and PostgreSQL.
 
+mod at_once;
+mod faulty;
 mod lives;
+mod machine;
+mod machine_model;
+mod machine_steps;
 mod random_lives;
 mod reconciliation;
 mod recovery;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rig::{BlobsKind, CatalogKind, Rig, put};
+use crate::figure::figure;
 use crate::model::instant::{DAY_MICROS, Instant, SECOND_MICROS};
 use crate::model::retention::Retention;
 use crate::store::accounts::AccountChange;
@@ -51,7 +52,8 @@ async fn follow_the_model(catalog: CatalogKind, steps: u64, files_a_step: u64) {
         assert!(listed.iter().collect::<Vec<_>>() == wanted, "seed {first_seed}, step {step}: the list differs from the model");
         assert_eq!(rig.keys().len(), lives.len(), "seed {first_seed}, step {step}: other bytes are kept than the model says");
     }
-    eprintln!("D17 {} lives, 0 differences, seed {first_seed}", steps * files_a_step);
+    let text = format!("{} lives against the model: 0 differences", steps * files_a_step);
+    figure("D17", &format!("store, {catalog:?}"), &text, Some(first_seed));
 }
 
 async fn store_files(rig: &Rig, step: u64, count: u64) -> Vec<String> {

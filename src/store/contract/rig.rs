@@ -19,13 +19,13 @@ use crate::store::blobs::{BlobKey, Blobs, Found};
 use crate::store::catalog::{Catalog, testing};
 use crate::store::{Error, Result, Store, rows};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum BlobsKind {
     Memory,
     Disk,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum CatalogKind {
     Sqlite,
     Postgres,
@@ -55,6 +55,16 @@ impl Rig {
     /// `None`, with a loud line, where PostgreSQL is not installed.
     pub(super) async fn new(blobs: BlobsKind, catalog: CatalogKind) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        Self::built(folder, blobs, catalog, |blobs| blobs).await
+    }
+
+    /// In `folder`, with something of the test's own around the blobs.
+    pub(super) async fn built(
+        folder: tempfile::TempDir,
+        blobs: BlobsKind,
+        catalog: CatalogKind,
+        around: impl FnOnce(Arc<dyn Blobs>) -> Arc<dyn Blobs>,
+    ) -> Option<Self> {
         let target = match catalog {
             CatalogKind::Sqlite => CatalogTarget::Sqlite,
             CatalogKind::Postgres => CatalogTarget::Postgres(testing::postgres_url()?),
@@ -69,15 +79,30 @@ impl Rig {
             sessions_per_account: 100,
         };
         let memory = (blobs == BlobsKind::Memory).then(|| Arc::new(MemoryBlobs::default()));
-        let blobs: Arc<dyn Blobs> = match &memory {
+        let blobs: Arc<dyn Blobs> = around(match &memory {
             Some(memory) => Arc::clone(memory) as Arc<dyn Blobs>,
             None => Arc::new(DiskBlobs::open(&folder.path().join("blobs")).expect("the temporary folder takes blobs")),
-        };
+        });
         let clock = Clock::test(start());
         let store = open(&config, &clock, &blobs).await;
-        let new = NewAccount { kind: Kind::Archive, description: String::new(), retention: Retention::MIN, quota_bytes: None };
-        let (account, password) = store.add_account(new).await.expect("an account can be added");
+        let (account, password) = add_account(&store).await;
         Some(Self { store, account, password, clock, blobs, memory, config, folder })
+    }
+
+    /// A second server on the same catalog and the same blobs.
+    pub(super) async fn second_store(&self) -> Store {
+        open(&self.config, &self.clock, &self.blobs).await
+    }
+
+    /// What a crash and the next start leave: another store on the same parts.
+    pub(super) async fn open_again(&mut self) {
+        self.store = self.second_store().await;
+        self.store.load_newer_control().await.expect("the copies can be read");
+    }
+
+    /// Goes on with an account that nothing has happened to.
+    pub(super) async fn take_another_account(&mut self) {
+        (self.account, self.password) = add_account(&self.store).await;
     }
 
     pub(super) async fn put(&self, path: &str, bytes: &[u8]) -> Result<StoredFile> {
@@ -175,6 +200,11 @@ impl Rig {
         let config = StoreConfig { data: folder.path().to_owned(), catalog: CatalogTarget::Sqlite, ..self.config.clone() };
         (open(&config, &self.clock, &self.blobs).await, folder)
     }
+}
+
+async fn add_account(store: &Store) -> (Account, Secret) {
+    let new = NewAccount { kind: Kind::Archive, description: String::new(), retention: Retention::MIN, quota_bytes: None };
+    store.add_account(new).await.expect("an account can be added")
 }
 
 pub(super) async fn put(store: &Store, account: &Account, path: &str, bytes: &[u8]) -> Result<StoredFile> {

@@ -24,7 +24,12 @@ impl TestClock {
     pub fn new() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the machine's clock is past 1970");
         // A whole second, so that the tests' sums of seconds are exact.
-        let wall_micros = i64::try_from(since.as_secs()).expect("this century") * 1_000_000;
+        Self::at(i64::try_from(since.as_secs()).expect("this century"))
+    }
+
+    /// Begins at that second since 1970.
+    pub fn at(seconds: i64) -> Self {
+        let wall_micros = seconds * 1_000_000;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Self { folder, times: Mutex::new(Times { wall_micros, boot_micros: 3_600_000_000 }) };
         clock.step(0, 0);

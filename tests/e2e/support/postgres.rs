@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 
+use rustix::process::{Pid, Signal};
+
 use super::{SOON, eventually, skip};
 
 /// An empty database, dropped at the end.
@@ -24,7 +26,59 @@ pub fn fresh_database() -> Option<Database> {
     Some(Database { name, engine })
 }
 
+/// A fresh database on a server of the test's own, which can be frozen and killed; `None`, with a loud line, where there is none.
+pub fn private_database() -> Option<Database> {
+    let Some(binaries) = binaries() else {
+        skip("there is no PostgreSQL to start");
+        return None;
+    };
+    let engine = Arc::new(throw_away(&binaries));
+    engine.execute("CREATE DATABASE own TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
+    Some(Database { name: "own".to_owned(), engine })
+}
+
 impl Database {
+    /// All processes of the server that the test has to itself: the first of them begot the others.
+    fn processes(&self) -> Vec<Pid> {
+        let own = self.engine.own.as_ref().expect("the test asked for a server of its own").lock().expect("no test panics with it");
+        let first = own.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        let ids = children.split_whitespace().filter_map(|id| id.parse().ok());
+        let first = i32::try_from(first).expect("a process id");
+        std::iter::once(first).chain(ids).filter_map(Pid::from_raw).collect()
+    }
+
+    /// SIGSTOP to all of them: connections are still taken by the kernel, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        for process in self.processes() {
+            // One that has ended meanwhile needs no signal.
+            let _ = rustix::process::kill_process(process, signal);
+        }
+    }
+
+    /// `pg_ctl restart -m immediate`: it dies without a word, and recovers from its log.
+    pub fn restart_at_once(&self) {
+        let mut own = self.engine.own.as_ref().expect("the test asked for a server of its own").lock().expect("no test panics with it");
+        let first = i32::try_from(own.process.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        // SIGQUIT is its immediate shutdown.
+        rustix::process::kill_process(first, Signal::QUIT).expect("it runs");
+        drop(own.process.wait());
+        own.process = run_server(&own.binaries, own.folder.path(), own.port);
+    }
+
+    /// A connection past the server under test.
+    pub fn client(&self) -> postgres::Client {
+        self.url().parse::<postgres::Config>().and_then(|config| config.connect(postgres::NoTls)).expect("PostgreSQL answers")
+    }
+
     /// What the `catalog` setting takes.
     pub fn url(&self) -> String {
         self.engine.url(&self.name)
@@ -33,6 +87,10 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.engine.own.is_some() {
+            // A test that failed may have left it frozen.
+            self.thaw();
+        }
         self.engine.execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }
@@ -40,13 +98,15 @@ impl Drop for Database {
 struct Engine {
     base: postgres::Config,
     /// Ends with the engine.
-    _own: Option<Own>,
+    own: Option<Mutex<Own>>,
 }
 
 /// A throw-away server.
 struct Own {
     process: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    binaries: PathBuf,
+    port: u16,
 }
 
 static ENGINE: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
@@ -57,7 +117,7 @@ fn engine() -> Option<Arc<Engine>> {
         return Some(engine);
     }
     let engine = match std::env::var("STRONGROOM_TEST_POSTGRES") {
-        Ok(url) => Engine { base: url.parse().expect("STRONGROOM_TEST_POSTGRES is a postgres:// URL"), _own: None },
+        Ok(url) => Engine { base: url.parse().expect("STRONGROOM_TEST_POSTGRES is a postgres:// URL"), own: None },
         Err(_) => throw_away(&binaries()?),
     };
     let engine = Arc::new(engine);
@@ -86,9 +146,9 @@ impl Engine {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.process.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw).expect("a process id");
         // SIGINT is its fast shutdown.
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs until now");
+        rustix::process::kill_process(pid, Signal::INT).expect("it runs until now");
         drop(self.process.wait());
     }
 }
@@ -101,30 +161,36 @@ fn binaries() -> Option<PathBuf> {
     found.pop()
 }
 
+/// One of its programs, as the user that it may run as, in its folder.
+fn command(binaries: &Path, folder: &Path, program: &str) -> Command {
+    let mut command = Command::new(binaries.join(program));
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Some((user, group)) = owner() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+fn run_server(binaries: &Path, folder: &Path, port: u16) -> Child {
+    let options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200", "-p"];
+    let mut command = command(binaries, folder, "postgres");
+    command.arg("-D").arg(folder.join("pg")).args(options).arg(port.to_string()).spawn().expect("PostgreSQL runs")
+}
+
 fn throw_away(binaries: &Path) -> Engine {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let owner = owner();
-    if let Some((user, group)) = owner {
+    if let Some((user, group)) = owner() {
         std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root gives a folder away");
     }
-    let run = |program: &str| {
-        let mut command = Command::new(binaries.join(program));
-        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if let Some((user, group)) = owner {
-            command.uid(user).gid(group);
-        }
-        command
-    };
-    let data = folder.path().join("pg");
-    let made = run("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-D"]).arg(&data).status();
-    assert!(made.expect("initdb runs").success(), "initdb");
+    let mut initdb = command(binaries, folder.path(), "initdb");
+    initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-D"]).arg(folder.path().join("pg"));
+    assert!(initdb.status().expect("initdb runs").success(), "initdb");
     let port = free_port();
-    let options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200", "-p"];
-    let process = run("postgres").arg("-D").arg(&data).args(options).arg(port.to_string()).spawn().expect("PostgreSQL runs");
+    let process = run_server(binaries, folder.path(), port);
     let base: postgres::Config = format!("postgres://postgres@127.0.0.1:{port}/postgres").parse().expect("a URL");
-    let own = Own { process, _folder: folder };
+    let own = Own { process, folder, binaries: binaries.to_owned(), port };
     eventually("PostgreSQL answers", SOON, || base.connect(postgres::NoTls).ok());
-    Engine { base, _own: Some(own) }
+    Engine { base, own: Some(Mutex::new(own)) }
 }
 
 /// PostgreSQL refuses to run as root: then it runs as its own user.

@@ -45,13 +45,17 @@ impl TestServer {
         for (name, bytes) in &setup.files {
             super::tree::write_private(&home.path().join(name), bytes);
         }
+        if let Some(archive) = &setup.sample {
+            let unpacked = Command::new("tar").arg("-C").arg(home.path()).arg("-xzf").arg(archive).status();
+            assert!(unpacked.expect("tar runs").success(), "{}", archive.display());
+        }
         let own = setup.settings.iter().find(|(name, _)| name == "tls_certificate").map(|(_, file)| file.as_str());
         let certificate = setup.is_tls.then(|| home.path().join(own.unwrap_or("data/tls/cert.pem")));
         let site = Site { origin: Arc::new(RwLock::new(String::new())), certificate };
         let disk = setup.disk.as_ref().map(|options| Disk::mount(&home.path().join("data"), options).expect("a disk is mounted"));
         let mut server = Self { disk, home, setup, process: None, printed: Arc::default(), site, first: None, expected_errors: Vec::new() };
         server.start_again();
-        let url = eventually("the first start prints an access URL", SOON, || server.printed_access_url());
+        let url = eventually("the first start prints an access URL", SOON, || server.first_access_url());
         server.first = Some(url);
         server
     }
@@ -125,6 +129,11 @@ impl TestServer {
     /// ERROR lines that hold `part` are what this test is about.
     pub fn expect_error(&mut self, part: &str) {
         self.expected_errors.push(part.to_owned());
+    }
+
+    /// From its next start on, and in every command, this is done at these fault points, and nothing at any other.
+    pub fn set_faults(&mut self, faults: &[(&str, &str)]) {
+        self.setup.faults = faults.iter().map(|&(name, action)| (name.to_owned(), action.to_owned())).collect();
     }
 
     /// Published blobs of the account, as paths.
@@ -206,7 +215,12 @@ impl TestServer {
         self.process.as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
     }
 
-    fn printed_access_url(&self) -> Option<Account> {
+    fn first_access_url(&self) -> Option<Account> {
+        if self.setup.sample.is_some() {
+            let urls = std::fs::read_to_string(self.home.path().join("access-urls")).expect("a sample names its accounts");
+            return urls.lines().next().and_then(|url| Account::from_access_url(&self.site, url));
+        }
+
         let printed = self.printed();
         printed.iter().flat_map(|line| line.split_whitespace()).find_map(|word| Account::from_access_url(&self.site, word))
     }
@@ -232,6 +246,10 @@ impl TestServer {
         }
         if let Some(database) = &self.setup.database {
             command.env("STRONGROOM_CATALOG", database.url());
+        }
+        let faults: Vec<String> = self.setup.faults.iter().map(|(name, action)| format!("{name}={action}")).collect();
+        if !faults.is_empty() {
+            command.env("FAILPOINTS", faults.join(";"));
         }
         for (name, value) in &self.setup.settings {
             command.env(format!("STRONGROOM_{}", name.to_ascii_uppercase()), value);

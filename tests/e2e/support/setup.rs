@@ -15,6 +15,10 @@ pub struct Setup {
     pub(super) program: Vec<String>,
     pub(super) disk: Option<String>,
     pub(super) files: Vec<(String, Vec<u8>)>,
+    /// A store to begin with, as an archive of the working directory.
+    pub(super) sample: Option<std::path::PathBuf>,
+    /// Fault points and what they do.
+    pub(super) faults: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -40,6 +44,12 @@ impl Setup {
         self
     }
 
+    /// Keeps the catalog in this database.
+    pub fn database(mut self, database: std::sync::Arc<Database>) -> Self {
+        self.database = Some(database);
+        self
+    }
+
     /// Runs the server under another program, such as `strace -o FILE`.
     pub fn under(mut self, program: &[&str]) -> Self {
         self.program = program.iter().map(|&word| word.to_owned()).collect();
@@ -55,6 +65,12 @@ impl Setup {
     /// A file in the working directory, there before the first start.
     pub fn file(mut self, name: &str, bytes: &[u8]) -> Self {
         self.files.push((name.to_owned(), bytes.to_owned()));
+        self
+    }
+
+    /// Begins with a store that is there already; the archive's `access-urls` names its first account.
+    pub fn sample(mut self, archive: &std::path::Path) -> Self {
+        self.sample = Some(archive.to_owned());
         self
     }
 

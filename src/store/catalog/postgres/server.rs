@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ::postgres::config::{Host, SslMode, SslNegotiation, TargetSessionAttrs};
@@ -22,11 +23,27 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// A server that is gone is noticed within this time.
 const SILENCE_TIME: Duration = Duration::from_secs(15);
 
+/// How long a connection may take until it can be used, the server's answers included.
+pub(super) const OPEN_TIME: Duration = SILENCE_TIME;
+/// Connections that a silent server leaves unanswered at most, before it is asked for no more.
+const MOST_ATTEMPTS: usize = 512;
+
 /// How to reach the server. Cheap to clone; never printed, it holds the password.
 #[derive(Clone)]
 pub(in super::super) struct Server {
     config: Arc<Config>,
     tls: MakeRustlsConnect,
+    /// Connections that are being opened.
+    attempts: Arc<AtomicUsize>,
+}
+
+/// A connection that is being opened, counted until it is dropped.
+pub(super) struct Attempt(Arc<AtomicUsize>);
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Server {
@@ -43,7 +60,14 @@ impl Server {
             config.application_name("strongroom");
         }
         let tls = tls(config.get_ssl_negotiation())?;
-        Ok(Self { config: Arc::new(config), tls })
+        Ok(Self { config: Arc::new(config), tls, attempts: Arc::default() })
+    }
+
+    /// Counts a connection that is about to be opened; refuses where too many got no answer yet.
+    pub(super) fn attempt(&self) -> Result<Attempt, CatalogError> {
+        let others = self.attempts.fetch_add(1, Ordering::SeqCst);
+        let attempt = Attempt(Arc::clone(&self.attempts));
+        if others < MOST_ATTEMPTS { Ok(attempt) } else { Err(silent()) }
     }
 
     pub(super) fn connect(&self) -> Result<Client, CatalogError> {
@@ -51,6 +75,11 @@ impl Server {
             CatalogError::with_source(Fault::Unavailable, "connecting to the PostgreSQL server of the catalog", fault::cause(&error))
         })
     }
+}
+
+/// It takes connections and does not answer.
+pub(super) fn silent() -> CatalogError {
+    CatalogError::new(Fault::Unavailable, "the PostgreSQL server of the catalog does not answer")
 }
 
 /// Refuses a server that could lose what it acknowledged, or that keeps text in another encoding.

@@ -93,6 +93,10 @@ impl Bed {
         }
     }
 
+    pub(super) fn engine(&self) -> &'static str {
+        if self.is_sqlite() { "SQLite" } else { "PostgreSQL" }
+    }
+
     pub(super) fn is_sqlite(&self) -> bool {
         matches!(self.config.catalog, CatalogTarget::Sqlite)
     }

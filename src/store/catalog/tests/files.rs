@@ -81,7 +81,7 @@ fn a_missing_file_is_made_only_when_migrating_and_only_without_a_log_beside_it()
 fn a_damaged_page_is_found_by_the_integrity_check() {
     let mut bytes = whole_catalog();
     let folder = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let last_page = bytes.len() - 4096;
     bytes[last_page..].fill(0);
     std::fs::write(folder.path().join("catalog.db"), bytes).unwrap();

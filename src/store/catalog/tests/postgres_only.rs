@@ -72,7 +72,7 @@ fn a_connection_that_ends_inside_the_commit_leaves_everyone_in_doubt() {
         let (catalog, answered) = (bed.catalog.clone(), answered.clone());
         let mut write = Box::pin(async move { catalog.write(move |connection| insert(connection, id)).await });
         assert!(bed.wait(async { futures_util::poll!(&mut write) }).is_pending());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         thread::spawn(move || answered.send(runtime.block_on(write)).unwrap());
     }
     hold.let_go();

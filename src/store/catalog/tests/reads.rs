@@ -1,11 +1,17 @@
 //! Readers: panics, refused writes, time, copies.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+
+use futures_util::poll;
+
 use super::bed::{Bed, insert};
 use crate::store::catalog::testing::sqlite_target;
 use crate::store::catalog::{Catalog, Fault, Value};
 
 super::on_both_engines!(
     a_read_that_panics_fails_alone,
+    a_read_that_nobody_waits_for_any_more_is_passed_over,
     a_reader_cannot_write,
     a_failed_query_does_not_spoil_the_next_one,
     wall_time_is_the_engines_where_it_has_one,
@@ -18,6 +24,38 @@ fn a_read_that_panics_fails_alone(bed: &Bed) {
         assert_eq!(error.fault, Fault::Failed);
     }
     assert!(bed.read(|connection| connection.query("SELECT id FROM things", &[])).unwrap().is_empty());
+}
+
+/// After an engine's silence the queue is full of reads whose callers were told long ago that there is no answer.
+fn a_read_that_nobody_waits_for_any_more_is_passed_over(bed: &Bed) {
+    let (ran, released) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (started, starting) = mpsc::channel();
+    let holds: Vec<_> = (0..bed.config.catalog_readers)
+        .map(|_| {
+            let (released, started) = (Arc::clone(&released), started.clone());
+            let mut hold = Box::pin(bed.catalog.read(move |_| {
+                started.send(()).unwrap();
+                while !released.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            }));
+            assert!(bed.wait(async { poll!(&mut hold) }).is_pending());
+            hold
+        })
+        .collect();
+    holds.iter().for_each(|_| starting.recv().unwrap());
+    let runs = Arc::clone(&ran);
+    let mut given_up = Box::pin(bed.catalog.read(move |_| {
+        runs.store(true, Ordering::SeqCst);
+        Ok(())
+    }));
+    assert!(bed.wait(async { poll!(&mut given_up) }).is_pending(), "all readers are held");
+    drop(given_up);
+    released.store(true, Ordering::SeqCst);
+    holds.into_iter().for_each(|hold| bed.wait(hold).unwrap());
+    bed.read(|_| Ok(())).unwrap();
+    assert!(!ran.load(Ordering::SeqCst));
 }
 
 fn a_reader_cannot_write(bed: &Bed) {
