@@ -226,6 +226,9 @@ impl TestServer {
         }
         command.env("STRONGROOM_LISTEN", "127.0.0.1:0");
         command.env("STRONGROOM_LOGIN_FAILURES_PER_MINUTE", "1000000");
+        if !self.setup.faults.is_empty() {
+            command.env("FAILPOINTS", self.setup.faults.join(";"));
+        }
         if let Some(clock) = &self.setup.clock {
             command.env("STRONGROOM_TEST_CLOCK", clock);
         }

@@ -15,6 +15,7 @@ pub struct Setup {
     pub(super) program: Vec<String>,
     pub(super) disk: Option<String>,
     pub(super) files: Vec<(String, Vec<u8>)>,
+    pub(super) faults: Vec<String>,
 }
 
 impl Setup {
@@ -37,6 +38,12 @@ impl Setup {
 
     pub fn clock(mut self, clock: &TestClock) -> Self {
         self.clock = Some(clock.path());
+        self
+    }
+
+    /// Puts a fault in force, such as `("staging-sync", "return")`.
+    pub fn fault(mut self, name: &str, action: &str) -> Self {
+        self.faults.push(format!("{name}={action}"));
         self
     }
 
