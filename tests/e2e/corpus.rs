@@ -8,9 +8,11 @@ mod bodies;
 use crate::support::figure::figure;
 use crate::support::tree::files_below;
 
+type Body = fn(&[u8]);
+
 #[test]
 fn every_input_of_the_corpus_holds() {
-    let targets: [(&str, fn(&[u8])); 5] = [
+    let targets: [(&str, Body); 5] = [
         ("file_name", bodies::file_name),
         ("range", bodies::range),
         ("basic", bodies::basic),

@@ -41,6 +41,8 @@ const UP: [&str; 20] = [
     "%f0%80%80%ae%f0%80%80%ae",
 ];
 const SLASH: [&str; 12] = ["/", "//", "%2f", "%2F", "%5c", "%5C", "\\", "%252f", "%c0%af", "/./", "/.//", "%00/"];
+const NEARLY_UP: [&str; 8] = ["..;", "....", "%252e%252e", "%EF%BC%8E%EF%BC%8E", "..%20", "%2e%2e%3b", "..%5c..", "~"];
+const NEARLY_SLASH: [&str; 5] = ["/", "%5c", "%5C", "\\", "%252f"];
 const GOALS: [&str; 10] = [
     "etc/passwd",
     "etc/shadow",
@@ -58,6 +60,11 @@ const GOALS: [&str; 10] = [
 fn traversal(seed: &mut u64) -> String {
     fn pick<'a>(seed: &mut u64, from: &[&'a str]) -> &'a str {
         from[usize::try_from(random(seed, from.len() as u64)).expect("a small number")]
+    }
+    // Every other path is made of what is a name like any other, so that it has to be kept where it cannot climb.
+    if random(seed, 2) == 0 {
+        let steps: String = (0..=random(seed, 7)).map(|_| format!("{}{}", pick(seed, &NEARLY_UP), pick(seed, &NEARLY_SLASH))).collect();
+        return format!("/{steps}{}/{}", pick(seed, &GOALS), random(seed, 1_000_000));
     }
     let lead = pick(seed, &["/", "//", "/a/", "/./", "/a%2f", "/%2f", "/\\", "/C:", "/file:", "/%00"]);
     let steps: String = (0..=random(seed, 7)).map(|_| format!("{}{}", pick(seed, &UP), pick(seed, &SLASH))).collect();

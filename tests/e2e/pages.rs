@@ -175,7 +175,7 @@ fn hostile_names_and_files_are_text_and_downloads_and_never_run() {
     }
     browser.screenshot("hostile-names");
     let mut opened = 0;
-    for (base, (name, text)) in [account.url("/"), session.clone()].iter().flat_map(|base| files.iter().map(move |file| (base, file))) {
+    for (base, (name, text)) in [account.url("/"), session].iter().flat_map(|base| files.iter().map(move |file| (base, file))) {
         let path = format!("{}{name}", base.strip_prefix(&server.site().origin()).unwrap_or("/"));
         let head = account.curl(&["-I"], &path);
         let saved = head.header("content-disposition").unwrap_or_default().to_owned();
