@@ -19,7 +19,7 @@ const LEAST_HEADER_BYTES: u64 = 8 << 10;
 
 /// The configuration, or the first thing that is wrong with it.
 pub fn check(layers: &Layers) -> Result<Config> {
-    Ok(Config { store: store(layers)?, server: server(layers)?, log: log(layers)? })
+    Ok(Config { store: store(layers)?, server: server(layers)?, log: log(layers)?, sandbox: layers.flag("sandbox")? })
 }
 
 fn store(layers: &Layers) -> Result<StoreConfig> {

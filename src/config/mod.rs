@@ -7,7 +7,7 @@ mod check;
 mod error;
 mod file;
 mod layers;
-mod public_url;
+pub mod public_url;
 mod read;
 mod setting;
 #[cfg(test)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub store: StoreConfig,
     pub server: ServerConfig,
     pub log: LogConfig,
+    /// A server gives up what it does not need of the operating system.
+    pub sandbox: bool,
 }
 
 impl Config {

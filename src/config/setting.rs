@@ -37,7 +37,7 @@ const fn reloadable(name: &'static str, kind: Kind, default: &'static str, help:
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 33] = [
+pub const SETTINGS: [Setting; 34] = [
     setting("data", Kind::Text, "data", "The data directory"),
     setting("catalog", Kind::Text, "sqlite", "The catalog: sqlite (in the data directory) or a postgres:// URL"),
     setting("catalog_file", Kind::Text, "", "A file of mode 0600 that holds the catalog's URL, so that its password is on no command line"),
@@ -72,6 +72,7 @@ pub const SETTINGS: [Setting; 33] = [
         "600",
         "Log lines a minute about one address's requests without an account; 0 is no limit",
     ),
+    setting("sandbox", Kind::Flag, "true", "Give up every file and program that serving does not need (Landlock, no_new_privs)"),
     setting("disk_reserve", Kind::Size, "64 MiB", "Disk space that uploads leave to the catalog and to expiry"),
     setting("scrub_days", Kind::Number, "30", "Every file is read against its digest once in this many days; 0 is never"),
     setting("control_copies", Kind::Number, "30", "Copies of accounts and retentions kept beside the files"),

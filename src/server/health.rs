@@ -12,6 +12,25 @@ pub async fn show_health(head: &RequestHead) -> Result<Response<Body>, ApiError>
     if !matches!(*head.method(), Method::GET | Method::HEAD) {
         return Err(ApiError::not_allowed("GET, HEAD", "/health can only be read."));
     }
+    // What a taken server could still do, for the tests of its sandbox.
+    fail::fail_point!("escape", |parent| {
+        let scratch = std::env::temp_dir().join(format!("strongroom-escape-{}", std::process::id()));
+        let parent = format!("/proc/{}/exe", parent.unwrap_or_default());
+        let attempts = [
+            ("read", std::fs::File::open("/etc/passwd").map(drop)),
+            ("list", std::fs::read_dir("/etc").map(drop)),
+            ("write", std::fs::write(&scratch, "escaped")),
+            ("make", std::fs::create_dir(scratch.with_extension("folder"))),
+            ("execute", std::process::Command::new("/bin/true").status().map(drop)),
+            ("trace", std::fs::read_link(parent).map(drop)),
+        ];
+        let told = attempts.map(|(what, outcome)| {
+            let outcome = outcome.map_or_else(|error| format!("{:?}", error.kind()), |()| "done".to_owned());
+            tracing::info!(what, outcome, "escape");
+            format!("{what} {outcome}")
+        });
+        Ok(reply::text(StatusCode::OK, &told.join("\n")))
+    });
     match trouble(&head.context.store.health().await) {
         Some(text) => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)),
         None => Ok(reply::text(StatusCode::OK, "ok")),

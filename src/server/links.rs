@@ -1,5 +1,6 @@
-//! Which host our links name.
+//! Which hosts are ours: which of them our links name, and which requests are for one.
 
+use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
 /// Builds absolute URLs: from `public_url`, else from a request's own `Host` where it is localhost or a name in the
@@ -14,9 +15,6 @@ struct Hosts {
     port: u16,
     is_tls: bool,
 }
-
-/// Hosts that only ever mean this machine, so that no certificate need name them.
-const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 impl Links {
     /// Links of a listener on `port`; `names` are those in its certificate, none on a plain listener.
@@ -36,6 +34,17 @@ impl Links {
         hosts.names = lower(names);
     }
 
+    /// Whether a request with this `Host` is for this server. Once `public_url` says how clients call it, a page whose own name
+    /// was pointed at this machine (DNS rebinding) asks for a host that is none of ours. Without it any host may be meant, and
+    /// so may a request of HTTP/1.0 that names none: no browser sends such.
+    pub fn serve(&self, host: Option<&str>) -> bool {
+        let hosts = self.0.read().expect("nobody panics while holding the hosts");
+        match (hosts.public_name(), host) {
+            (None, _) | (_, None) => true,
+            (Some(public), Some(host)) => host_name(host).is_some_and(|name| name.eq_ignore_ascii_case(public)) || hosts.knows(host),
+        }
+    }
+
     /// `https://HOST[:PORT]` (or `http://` on a plain listener) without a final slash, for a request with this `Host`.
     pub fn origin(&self, host: Option<&str>) -> String {
         let hosts = self.0.read().expect("nobody panics while holding the hosts");
@@ -51,11 +60,23 @@ impl Links {
 }
 
 impl Hosts {
+    /// The host of `public_url`, without its port.
+    fn public_name(&self) -> Option<&str> {
+        let authority = self.public_url.as_deref()?.split_once("://")?.1;
+        host_name(authority)
+    }
+
     fn knows(&self, host: &str) -> bool {
         let Some(name) = host_name(host) else { return false };
         let name = name.to_ascii_lowercase();
-        THIS_MACHINE.contains(&name.as_str()) || self.names.iter().any(|known| covers(known, &name))
+        is_this_machine(&name) || self.names.iter().any(|known| covers(known, &name))
     }
+}
+
+/// Whether a host only ever means this machine, so that no certificate need name it.
+fn is_this_machine(name: &str) -> bool {
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The host without its port; `None` where the rest is not a port.
@@ -130,6 +151,25 @@ mod tests {
         assert_eq!(of_handlers.origin(Some("localhost")), "https://vault.example.net");
         links.update(None, Vec::new());
         assert_eq!(links.origin(Some("backup.example.com")), "https://localhost:8443");
+    }
+
+    #[test]
+    fn once_a_public_url_is_set_only_our_own_hosts_are_served() {
+        let links = links();
+        for host in [Some("evil.example"), Some("localhost"), None] {
+            assert!(links.serve(host), "{host:?}: nobody said how clients call this server");
+        }
+        let names = vec!["internal.example.com".to_owned(), "*.example.org".to_owned()];
+        links.update(Some("https://Vault.example.net:8443/"), names);
+        let own = ["vault.example.net", "VAULT.example.net:1", "internal.example.com:8443", "a.example.org", "localhost:9"];
+        for host in own.into_iter().chain(["127.0.0.1:8443", "127.8.8.8", "[::1]:8443"]) {
+            assert!(links.serve(Some(host)), "{host}");
+        }
+        assert!(links.serve(None));
+        let foreign = ["evil.example", "vault.example.net.evil.example", "xvault.example.net", "192.0.2.1", "[2001:db8::1]", "8.127.0.0.1"];
+        for host in foreign.into_iter().chain(["localhost.evil.example", "a.b.example.org", "example.net", "vault.example.net:x", ""]) {
+            assert!(!links.serve(Some(host)), "{host}");
+        }
     }
 
     #[test]

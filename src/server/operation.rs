@@ -32,6 +32,15 @@ impl Operation {
             _ => Self::Refused,
         }
     }
+
+    /// Whether something is stored or made. A browser sends Basic credentials along with whatever another site has it ask, so
+    /// such a request has to come from our own page or from a program.
+    pub const fn changes(self) -> bool {
+        match self {
+            Self::Put | Self::MakeSession(_) => true,
+            Self::List | Self::Get | Self::Options | Self::Refused => false,
+        }
+    }
 }
 
 fn is_overridden(headers: &HeaderMap) -> bool {

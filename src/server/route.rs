@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::files::{get_file, put_file};
 use super::headers::accept::error_form;
 use super::headers::basic::{self, Login};
-use super::headers::host;
+use super::headers::{host, same_origin};
 use super::health::show_health;
 use super::list::{Viewer, get_list};
 use super::operation::{Operation, allowed};
@@ -27,7 +27,7 @@ use crate::store::sessions::Session;
 
 /// Whose a URL is. No name is reserved: with Basic credentials every path is one of the account's, except those of sessions
 /// that exist or existed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
     /// `/session/` + 22 letters and digits + `/…`; `path` is what follows the token, with its `/`. The store knows whether
     /// there is such a session.
@@ -40,6 +40,19 @@ pub enum Route<'a> {
     NoSession,
     /// Whatever else carries no credentials.
     Login,
+}
+
+impl std::fmt::Debug for Route<'_> {
+    /// The token opens the session.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Session { path, .. } => write!(out, "Session {{ token: redacted, path: {path:?} }}"),
+            Self::Account => out.write_str("Account"),
+            Self::Health => out.write_str("Health"),
+            Self::NoSession => out.write_str("NoSession"),
+            Self::Login => out.write_str("Login"),
+        }
+    }
 }
 
 impl<'a> Route<'a> {
@@ -112,7 +125,14 @@ async fn answer(head: &RequestHead, body: &mut RequestBody) -> Answer {
         return Answer::to_nobody(Err(ApiError::bad_request(format!("The request is ambiguous: {error}.")).closing()));
     }
     let login = basic::login(head.headers());
-    match Route::of(head.path(), &login) {
+    let route = Route::of(head.path(), &login);
+    // A balancer asks for the health of an address, whatever clients call it.
+    if route != Route::Health && !head.context.links.serve(host::host(head.headers())) {
+        let is_session = matches!(route, Route::Session { .. } | Route::NoSession);
+        let outcome = Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, FOREIGN_HOST));
+        return Answer { is_session, ..Answer::to_nobody(outcome) };
+    }
+    match route {
         Route::Session { token, path } => match sessions::find_session(head, token).await {
             Ok(Session::Unknown) if !matches!(login, Login::Absent) => answer_account(head, login, body).await,
             found => answer_session(head, found, token, path).await,
@@ -151,7 +171,11 @@ async fn answer_account(head: &RequestHead, login: Login, body: &mut RequestBody
 }
 
 async fn operate(head: &RequestHead, account: &Account, body: &mut RequestBody) -> Outcome {
-    match Operation::of(head.method(), head.path(), head.query(), head.headers()) {
+    let operation = Operation::of(head.method(), head.path(), head.query(), head.headers());
+    if operation.changes() && !same_origin::is_allowed(head.headers(), &head.origin()) {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, FOREIGN_PAGE));
+    }
+    match operation {
         Operation::List => get_list(head, account, Viewer::Owner).await,
         Operation::Get => get_file(head, account, head.path()).await,
         Operation::Put => put_file(head, account, body).await,
@@ -164,6 +188,11 @@ async fn operate(head: &RequestHead, account: &Account, body: &mut RequestBody) 
         Operation::Refused => Err(ApiError::not_allowed(allowed(head.path(), account.kind), REFUSED)),
     }
 }
+
+const FOREIGN_HOST: &str = "No server of this name is here. Use the host of the access URL; a proxy in front has to pass on the Host that it was \
+                            asked for.";
+
+const FOREIGN_PAGE: &str = "A page of another site asked for this, so it is refused. Ask from the list's own page, or with a program.";
 
 const REFUSED: &str = "This method does nothing here: files are kept until they expire, and nobody can delete, move or change them. GET, HEAD \
                        and PUT work; POST / makes a session with X-HTTP-Method-Override: MAKESESSION.";

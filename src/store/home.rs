@@ -137,7 +137,7 @@ pub fn become_owner(path: &Path) -> Result<(), HomeError> {
 }
 
 /// Makes the directory and those above it, each durable in the one above.
-fn make(path: &Path) -> Result<(), HomeError> {
+pub fn make(path: &Path) -> Result<(), HomeError> {
     let above = path.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
     let made = match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => true,

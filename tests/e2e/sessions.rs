@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::support::account::listed;
 use crate::support::answer::Answer;
 use crate::support::clock::{DAY, HOUR, SECOND, TestClock};
+use crate::support::figure::figure;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
 use crate::support::tree;
@@ -69,6 +70,7 @@ fn a_session_ends_after_24_hours_with_words() {
         clock.advance(2 * DAY);
         expect_careful(ask(&server).expect_plain_refusal(404));
     }
+    figure("S12", "lifetime", "200 at 24 h − 1 s, 410 at 24 h and for 30 days, then 404; careful headers on each; both catalogs", None);
 }
 
 #[test]
@@ -92,12 +94,15 @@ fn a_session_reads_and_does_nothing_else() {
     let account = server.account();
     account.store("/a", b"x");
     let path = account.make_session();
-    for target in [path.clone(), format!("{path}a"), format!("{path}new")] {
-        for method in ["PUT", "POST", "DELETE", "MAKESESSION", "PATCH"] {
-            let answer = server.site().curl(&["-X", method, "-H", "Content-Type:", "--data-binary", "y"], &target);
+    let targets = [path.clone(), format!("{path}a"), format!("{path}new"), format!("{path}a/b/c"), format!("{path}?share")];
+    let methods = ["PUT", "POST", "DELETE", "MAKESESSION", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "MKCOL", "MOVE", "LOCK", "BREW"];
+    for target in &targets {
+        for method in methods {
+            let answer = server.site().curl(&["-X", method, "-H", "Content-Type:", "--data-binary", "y"], target);
             expect_careful(answer.expect(405));
         }
     }
+    figure("S12", "methods", &format!("{} methods on {} paths: all 405 with careful headers", methods.len(), targets.len()), None);
     let override_method = ["-X", "POST", "-H", "X-HTTP-Method-Override: MAKESESSION"];
     server.site().curl(&override_method, &path).expect(405);
     expect_careful(server.site().curl::<&str>(&[], &format!("{path}nothing")).expect_plain_refusal(404));
@@ -171,6 +176,34 @@ fn tokens_are_kept_as_hashes_alone() {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret), "a secret in {}", file.display());
         }
     }
+}
+
+/// χ² of how often each letter stands at each place; every place is held to p > 0.001 (61 degrees of freedom).
+fn uneven_places(tokens: &[String]) -> Vec<(usize, f64)> {
+    const BOUND: f64 = 100.9;
+    let letters: Vec<u8> = (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').collect();
+    let expected = tokens.len() as f64 / letters.len() as f64;
+    let place = |at: usize| {
+        let mut counts = [0_u32; 256];
+        tokens.iter().for_each(|token| counts[usize::from(token.as_bytes()[at])] += 1);
+        let spread: f64 = letters.iter().map(|letter| (f64::from(counts[usize::from(*letter)]) - expected).powi(2) / expected).sum();
+        (at, spread)
+    };
+    (0..22).map(place).filter(|(_, spread)| *spread > BOUND).collect()
+}
+
+#[test]
+fn tokens_are_even_at_every_place_and_never_come_twice() {
+    let sample = || -> Vec<String> { (0..100_000).map(|_| strongroom::model::access::Secret::random().reveal().to_owned()).collect() };
+    let (first, second) = (sample(), sample());
+    let distinct: HashSet<&String> = first.iter().chain(&second).collect();
+    assert_eq!(distinct.len(), first.len() + second.len(), "no token twice");
+    // Chance alone exceeds the bound at one place in a thousand; at the same place in both samples it is no chance.
+    let (uneven, again) = (uneven_places(&first), uneven_places(&second));
+    let both: Vec<_> = uneven.iter().filter(|(at, _)| again.iter().any(|(other, _)| other == at)).collect();
+    figure("S12", "tokens", &format!("{} tokens, 0 twice; χ² over 22 places: {} uneven in both halves", distinct.len(), both.len()), None);
+    assert!(both.is_empty(), "{uneven:?} and {again:?}");
+    assert!(uneven.len() + again.len() < 5, "{uneven:?} and {again:?}");
 }
 
 /// A page elsewhere that posts a form makes no session.

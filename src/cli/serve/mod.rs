@@ -2,6 +2,7 @@
 
 mod first_start;
 mod greeting;
+mod sandbox;
 mod signals;
 
 use super::console::Console;
@@ -18,6 +19,8 @@ use crate::store::Store;
 pub fn run(settings: SettingFlags, console: &mut Console) -> Result<(), Failure> {
     let (config, layers) = settings.load_for_server()?;
     let log = begin(&config)?;
+    // It binds the threads that are started from here on, so it comes before the first of them.
+    sandbox::enter(&config, &layers);
     block_on(Box::pin(serve(settings, config, layers, log, console)))
 }
 

@@ -131,6 +131,13 @@ impl Browser {
         eventually(&format!("the browser has saved {name}"), SOON, || std::fs::read(&file).ok().filter(|bytes| !bytes.is_empty()))
     }
 
+    /// The same, and the file is gone: so the next download of that name is seen.
+    pub fn take_downloaded(&self, name: &str) -> Vec<u8> {
+        let bytes = self.downloaded(name);
+        std::fs::remove_file(self.profile.path().join("downloads").join(name)).expect("the download is there");
+        bytes
+    }
+
     fn client(&self) -> &Client {
         self.client.as_ref().expect("the browser is open")
     }

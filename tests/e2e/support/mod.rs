@@ -12,6 +12,7 @@ pub mod ran;
 pub mod raw;
 pub mod server;
 pub mod setup;
+pub mod tls;
 pub mod tree;
 
 use std::io::Write as _;

@@ -33,7 +33,12 @@ impl Raw {
     pub fn try_connect(port: u16) -> Option<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         stream.set_nodelay(true).ok()?;
-        Some(Self { stream, received: Vec::new() })
+        Some(Self::on(stream))
+    }
+
+    /// A connection that somebody else has made.
+    pub const fn on(stream: TcpStream) -> Self {
+        Self { stream, received: Vec::new() }
     }
 
     /// Sends all bytes; a server that closed meanwhile is no failure here.

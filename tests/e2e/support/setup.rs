@@ -50,6 +50,12 @@ impl Setup {
         self
     }
 
+    /// Puts a fault in force, such as `("staging-sync", "return")`.
+    pub fn fault(mut self, name: &str, action: &str) -> Self {
+        self.faults.push((name.to_owned(), action.to_owned()));
+        self
+    }
+
     /// Runs the server under another program, such as `strace -o FILE`.
     pub fn under(mut self, program: &[&str]) -> Self {
         self.program = program.iter().map(|&word| word.to_owned()).collect();

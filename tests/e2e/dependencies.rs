@@ -1,0 +1,73 @@
+//! What is built in that others wrote: named, counted, licensed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::figure::figure;
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// Crates of the binary itself, without what only tests use.
+fn built_in() -> BTreeSet<String> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_dependency_is_locked_and_the_harmful_ones_are_denied_by_name() {
+    let (lock, deny) = (read("Cargo.lock"), read("deny.toml"));
+    let locked: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    let denied = ["rsa", "tokio-tar", "openssl", "openssl-sys"];
+    for name in denied {
+        assert!(deny.contains(&format!("{{ crate = \"{name}\", reason = ")), "deny.toml names {name} with a reason");
+        assert!(!locked.contains(&name), "{name} is locked");
+    }
+    let exceptions: Vec<&str> = deny.lines().filter(|line| line.contains("RUSTSEC-")).filter(|line| line.contains("id =")).collect();
+    for exception in &exceptions {
+        assert!(exception.contains("reason") && exception.contains("20"), "an exception has a reason and a date: {exception}");
+    }
+    let sources: BTreeSet<&str> = lock.lines().filter_map(|line| line.strip_prefix("source = \"")).collect();
+    assert_eq!(sources.len(), 1, "one registry: {sources:?}");
+    let built_in = built_in();
+    assert!(built_in.contains("hyper") && built_in.len() < locked.len(), "{built_in:?}");
+    let advisories = std::env::var("STRONGROOM_ADVISORIES").unwrap_or_else(|_| "not asked for outside tests/run".to_owned());
+    figure(
+        "S25",
+        "dependencies",
+        &format!(
+            "{} crates locked, {} in the binary; {} denied by name; {} exceptions; advisories: {advisories}",
+            locked.len(),
+            built_in.len() - 1,
+            denied.join(", "),
+            exceptions.len()
+        ),
+        None,
+    );
+}
+
+/// The lint denies unsafe code; nothing of the product opens a door in it.
+#[test]
+fn the_product_has_no_unsafe_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<_> = crate::support::tree::files_below(&root.join("src"))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "rs"))
+        .collect();
+    let found: Vec<String> = files
+        .iter()
+        .flat_map(|file| {
+            let text = std::fs::read_to_string(file).expect("a source file is UTF-8");
+            let lines = text.lines().filter(|line| line.contains("allow(unsafe_code)") || line.trim_start().starts_with("unsafe "));
+            lines.map(|line| format!("{}: {line}", file.display())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(read("Cargo.toml").contains("unsafe_code = \"deny\""));
+    figure("S28", "unsafe", &format!("{} source files, {} with unsafe code", files.len(), found.len()), None);
+    assert!(files.len() > 100 && found.is_empty(), "{found:#?}");
+}
