@@ -173,6 +173,36 @@ fn tokens_are_kept_as_hashes_alone() {
     }
 }
 
+#[test]
+fn links_name_the_public_url_whatever_host_was_asked() {
+    let server = Setup::new().set("public_url", "https://backup.example.com/").start();
+    let account = server.account();
+    let is_public = |location: Option<&str>| location.is_some_and(|url| url.starts_with("https://backup.example.com/"));
+    let stored = account.put("/a", b"x");
+    stored.expect(201).expect_header("location", "https://backup.example.com/a");
+    for (arguments, path, status) in [
+        (&["-X", "POST", "-H", "X-HTTP-Method-Override: MAKESESSION"][..], "/", 204),
+        (&["-X", "MAKESESSION"], "/", 204),
+        (&["-X", "POST"], "/?share", 303),
+    ] {
+        let answer = account.curl(arguments, path);
+        assert!(is_public(answer.expect(status).header("location")), "{answer:?}");
+    }
+    assert!(server.printed().iter().any(|line| line.ends_with("@backup.example.com/")), "{:?}", server.printed());
+    let added = server.run(&["account", "add"]).expect_exit(0);
+    assert!(added.out.trim().ends_with("@backup.example.com/"), "{added:?}");
+}
+
+#[test]
+fn each_session_leaves_a_line_with_account_and_address() {
+    let server = TestServer::start();
+    let account = server.account();
+    let session = account.make_session();
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("a session was made")).expect("a line");
+    assert!(line.contains(&account.user) && line.contains("127.0.0.1") && !line.contains(&session), "{line}");
+}
+
 /// A page elsewhere that posts a form makes no session.
 #[test]
 fn another_site_cannot_make_a_session() {
