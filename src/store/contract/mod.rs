@@ -1,6 +1,7 @@
 //! The store's promises as functions, run against memory and disk × SQLite and PostgreSQL.
 
 mod lives;
+mod look_ups;
 mod random_lives;
 mod recovery;
 mod rig;
@@ -47,6 +48,7 @@ on_every_backend![
     lives::sessions_end_after_24_hours_and_are_remembered_for_30_days,
     lives::rotating_disabling_and_removing_end_sessions_at_once,
     lives::the_101st_session_ends_the_oldest,
+    look_ups::a_look_up_is_one_statement_whatever_it_finds,
     recovery::a_blob_without_a_row_is_adopted_as_it_was,
     recovery::second_copies_go_and_other_bytes_are_quarantined,
     recovery::blobs_of_an_unknown_account_wait_for_its_return,
