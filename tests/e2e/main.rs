@@ -2,6 +2,7 @@
 
 mod access_log;
 mod accounts;
+mod catalog_away;
 mod catalog_lost;
 mod command_line;
 mod crash;
@@ -10,14 +11,17 @@ mod disaster;
 mod faults;
 mod get;
 mod house;
+mod installation;
 mod lifecycle;
 mod list;
+mod operators;
 mod pages;
 mod permissions;
 mod put;
 mod races;
 mod random_lives;
 mod refusals;
+mod reload;
 mod retention;
 mod scale;
 mod secrets;
