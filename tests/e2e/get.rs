@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::FileExt as _;
 
-use crate::support::account::Account;
 use crate::support::answer::Answer;
 use crate::support::server::TestServer;
 use crate::support::tree;

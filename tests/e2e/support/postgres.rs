@@ -19,12 +19,36 @@ pub fn fresh_database() -> Option<Database> {
         skip("there is no PostgreSQL: name one in STRONGROOM_TEST_POSTGRES or install it");
         return None;
     };
-    let name = format!("e2e_{}", data_encoding::HEXLOWER.encode(&super::tree::bytes(unique(), 8)));
-    engine.execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"));
-    Some(Database { name, engine })
+    Some(Database::make(engine))
+}
+
+/// A fresh database in a server of its own, which can be stopped; `None`, with a loud line, where there is no PostgreSQL.
+pub fn own_database() -> Option<Database> {
+    let Some(binaries) = binaries() else {
+        skip("PostgreSQL is not installed");
+        return None;
+    };
+    Some(Database::make(Arc::new(throw_away(&binaries))))
 }
 
 impl Database {
+    fn make(engine: Arc<Engine>) -> Self {
+        let name = format!("e2e_{}", data_encoding::HEXLOWER.encode(&super::tree::bytes(unique(), 8)));
+        engine.execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"));
+        Self { name, engine }
+    }
+
+    /// Ends the server of this database's own, at once and without a checkpoint.
+    pub fn stop_engine(&self) {
+        self.engine.own().stop(rustix::process::Signal::QUIT);
+    }
+
+    /// Starts it again, and waits until it answers.
+    pub fn start_engine(&self) {
+        self.engine.own().start();
+        eventually("PostgreSQL answers", SOON, || self.engine.base.connect(postgres::NoTls).ok());
+    }
+
     /// What the `catalog` setting takes.
     pub fn url(&self) -> String {
         self.engine.url(&self.name)
@@ -40,13 +64,15 @@ impl Drop for Database {
 struct Engine {
     base: postgres::Config,
     /// Ends with the engine.
-    _own: Option<Own>,
+    own: Option<Own>,
 }
 
 /// A throw-away server.
 struct Own {
-    process: Child,
-    _folder: tempfile::TempDir,
+    binaries: PathBuf,
+    folder: tempfile::TempDir,
+    port: u16,
+    process: Mutex<Option<Child>>,
 }
 
 static ENGINE: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
@@ -57,7 +83,7 @@ fn engine() -> Option<Arc<Engine>> {
         return Some(engine);
     }
     let engine = match std::env::var("STRONGROOM_TEST_POSTGRES") {
-        Ok(url) => Engine { base: url.parse().expect("STRONGROOM_TEST_POSTGRES is a postgres:// URL"), _own: None },
+        Ok(url) => Engine { base: url.parse().expect("STRONGROOM_TEST_POSTGRES is a postgres:// URL"), own: None },
         Err(_) => throw_away(&binaries()?),
     };
     let engine = Arc::new(engine);
@@ -66,6 +92,10 @@ fn engine() -> Option<Arc<Engine>> {
 }
 
 impl Engine {
+    fn own(&self) -> &Own {
+        self.own.as_ref().expect("the test asked for a server of its own")
+    }
+
     fn execute(&self, statement: &str) {
         let mut client = self.base.connect(postgres::NoTls).expect("PostgreSQL answers");
         client.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
@@ -84,12 +114,36 @@ impl Engine {
     }
 }
 
+impl Own {
+    /// A program of PostgreSQL, as a user that it accepts.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.binaries.join(name));
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Some((user, group)) = owner() {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    fn start(&self) {
+        let options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200", "-p"];
+        let mut command = self.program("postgres");
+        command.arg("-D").arg(self.folder.path().join("pg")).args(options).arg(self.port.to_string());
+        *self.process.lock().expect("no test panics while it holds the server") = Some(command.spawn().expect("PostgreSQL runs"));
+    }
+
+    fn stop(&self, signal: rustix::process::Signal) {
+        let Some(mut process) = self.process.lock().expect("no test panics while it holds the server").take() else { return };
+        let pid = i32::try_from(process.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        rustix::process::kill_process(pid, signal).expect("it runs until now");
+        drop(process.wait());
+    }
+}
+
 impl Drop for Own {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.process.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
         // SIGINT is its fast shutdown.
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs until now");
-        drop(self.process.wait());
+        self.stop(rustix::process::Signal::INT);
     }
 }
 
@@ -103,28 +157,16 @@ fn binaries() -> Option<PathBuf> {
 
 fn throw_away(binaries: &Path) -> Engine {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let owner = owner();
-    if let Some((user, group)) = owner {
+    if let Some((user, group)) = owner() {
         std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root gives a folder away");
     }
-    let run = |program: &str| {
-        let mut command = Command::new(binaries.join(program));
-        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if let Some((user, group)) = owner {
-            command.uid(user).gid(group);
-        }
-        command
-    };
-    let data = folder.path().join("pg");
-    let made = run("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-D"]).arg(&data).status();
+    let own = Own { binaries: binaries.to_owned(), folder, port: free_port(), process: Mutex::default() };
+    let made = own.program("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-D"]).arg("pg").status();
     assert!(made.expect("initdb runs").success(), "initdb");
-    let port = free_port();
-    let options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200", "-p"];
-    let process = run("postgres").arg("-D").arg(&data).args(options).arg(port.to_string()).spawn().expect("PostgreSQL runs");
-    let base: postgres::Config = format!("postgres://postgres@127.0.0.1:{port}/postgres").parse().expect("a URL");
-    let own = Own { process, _folder: folder };
+    own.start();
+    let base: postgres::Config = format!("postgres://postgres@127.0.0.1:{}/postgres", own.port).parse().expect("a URL");
     eventually("PostgreSQL answers", SOON, || base.connect(postgres::NoTls).ok());
-    Engine { base, _own: Some(own) }
+    Engine { base, own: Some(own) }
 }
 
 /// PostgreSQL refuses to run as root: then it runs as its own user.

@@ -40,6 +40,12 @@ impl Setup {
         self
     }
 
+    /// Keeps the catalog in this database.
+    pub fn database(mut self, database: &std::sync::Arc<Database>) -> Self {
+        self.database = Some(std::sync::Arc::clone(database));
+        self
+    }
+
     /// Runs the server under another program, such as `strace -o FILE`.
     pub fn under(mut self, program: &[&str]) -> Self {
         self.program = program.iter().map(|&word| word.to_owned()).collect();
