@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::account::open_store;
+use super::audit::Audit;
 use super::console::Console;
 use super::failure::Failure;
 use super::process::{begin, block_on};
+use super::progress;
 use super::settings::SettingFlags;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
+use crate::store::rebuild::RebuildProgress;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -35,10 +38,17 @@ pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> 
 }
 
 fn rebuild(config: &Config, console: &mut Console) -> Result<(), Failure> {
+    let bar = progress::bar(console.is_watched);
     let rebuilt = block_on(Box::pin(async {
-        let rebuilt = Store::rebuild(&config.store, Clock::system()).await;
+        let mut show = |progress: RebuildProgress| {
+            bar.set_length(progress.all_bytes);
+            bar.set_position(progress.bytes);
+        };
+        let rebuilt = Store::rebuild(&config.store, Clock::system(), &mut show).await;
         rebuilt.map_err(|error| Failure::because("cannot rebuild the catalog", &error))
-    }))?;
+    }));
+    bar.finish_and_clear();
+    let rebuilt = rebuilt?;
     for place in &rebuilt.moved_aside {
         console.note(&format!("the old catalog was moved to {place}"));
     }
@@ -47,7 +57,9 @@ fn rebuild(config: &Config, console: &mut Console) -> Result<(), Failure> {
     }
     let (files, quarantined) = (rebuilt.found.adopted, rebuilt.found.quarantined);
     let json = json!({ "accounts": rebuilt.accounts, "files": files, "quarantined": quarantined, "lost": rebuilt.lost });
+    let noted = Audit::open(&config.store.data).and_then(|audit| audit.note("catalog rebuild", None, &json));
     console.answer_either(&json, || format!("{} accounts and {files} files are in the catalog again\n", rebuilt.accounts))?;
+    noted?;
     match quarantined {
         0 => Ok(()),
         count => Err(Failure::damaged(format!("{count} blobs fit no account or no digest and were left as they are"))

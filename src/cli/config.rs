@@ -6,7 +6,9 @@ use super::console::Console;
 use super::failure::Failure;
 use super::settings::SettingFlags;
 use super::table::table;
+use crate::clock::Clock;
 use crate::config::{Config, Kind, Layers, SETTINGS, Setting};
+use crate::server::tls::Certificates;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -56,10 +58,11 @@ fn as_toml(setting: &Setting, layers: &Layers) -> String {
     as_json(setting, layers).to_string()
 }
 
-/// Beyond what every start checks: the files of the certificate can be read by whoever asks.
+/// Beyond what the settings say of each other: the certificate and its key can be served by whoever asks.
 fn check(config: &Config, layers: &Layers, console: &mut Console) -> Result<(), Failure> {
-    for path in [&config.server.tls_certificate, &config.server.tls_key].into_iter().flatten() {
-        std::fs::File::open(path).map_err(|error| Failure::because(format!("cannot read {}", path.display()), &error))?;
+    if !config.server.plain_http {
+        let checked = Certificates::check(&config.server, &config.store.data, &Clock::system());
+        checked.map_err(|error| Failure::because("cannot serve TLS", &error))?;
     }
     let file = layers.file.as_ref().map(|path| path.display().to_string());
     let json = json!({ "file": file });

@@ -1,4 +1,5 @@
-//! Where a command reads and writes. A reader that went away (`| head`) ends nothing and is no failure.
+//! Where a command reads and writes. A reader that went away (`| head`) ends nothing and is no failure, unless it was to take a
+//! secret that cannot be shown again.
 
 use std::io::{self, BufRead, IsTerminal as _, Write};
 
@@ -19,8 +20,8 @@ pub struct Console {
 impl Console {
     pub fn of_process(json: bool) -> Self {
         Self {
-            answers: Box::new(Patient(io::stdout())),
-            notes: Box::new(Patient(io::stderr())),
+            answers: Box::new(io::stdout()),
+            notes: Box::new(io::stderr()),
             input: Box::new(io::BufReader::new(io::stdin())),
             is_interactive: io::stdin().is_terminal(),
             is_watched: io::stderr().is_terminal() && !json,
@@ -30,13 +31,24 @@ impl Console {
 
     /// Writes a text to standard output and flushes it; the text brings its own line ends.
     pub fn answer(&mut self, text: &str) -> Result<(), Failure> {
-        let written = self.answers.write_all(text.as_bytes()).and_then(|()| self.answers.flush());
-        written.map_err(|error| Failure::because("cannot write to standard output", &error))
+        match self.write(text) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// Writes `value` in JSON, or what `text` makes for people.
     pub fn answer_either(&mut self, value: &serde_json::Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json { self.answer(&format!("{value}\n")) } else { self.answer(&text()) }
+    }
+
+    /// Writes what is shown only once: here a reader that went away is a failure like every other.
+    pub fn hand_over(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(text).map_err(|error| unwritten(&error))
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.answers.write_all(text.as_bytes()).and_then(|()| self.answers.flush())
     }
 
     /// Writes a line to standard error. A note that cannot be written is no reason to fail.
@@ -53,23 +65,8 @@ impl Console {
     }
 }
 
-/// Takes what a reader that went away does not.
-struct Patient<W>(W);
-
-impl<W: Write> Write for Patient<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.0.write(bytes);
-        if is_broken_pipe(&taken) { Ok(bytes.len()) } else { taken }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.0.flush();
-        if is_broken_pipe(&flushed) { Ok(()) } else { flushed }
-    }
-}
-
-fn is_broken_pipe<T>(outcome: &io::Result<T>) -> bool {
-    outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::because("cannot write to standard output", error)
 }
 
 #[cfg(test)]
@@ -127,9 +124,10 @@ pub(super) mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_failure_but_a_full_disk_is() {
         let mut console = console("", false, false).0;
-        console.answers = Box::new(Patient(Failing(io::ErrorKind::BrokenPipe)));
+        console.answers = Box::new(Failing(io::ErrorKind::BrokenPipe));
         assert!(console.answer("text\n").is_ok());
-        console.answers = Box::new(Patient(Failing(io::ErrorKind::StorageFull)));
+        assert!(console.hand_over("a secret\n").is_err(), "nobody has what was shown once");
+        console.answers = Box::new(Failing(io::ErrorKind::StorageFull));
         assert!(console.answer("text\n").is_err());
     }
 

@@ -5,6 +5,7 @@
 
 mod account;
 mod arguments;
+mod audit;
 mod catalog;
 mod check;
 mod clock;
@@ -14,6 +15,7 @@ mod console;
 mod failure;
 mod man;
 mod process;
+mod progress;
 mod serve;
 mod settings;
 mod table;

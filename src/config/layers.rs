@@ -111,10 +111,15 @@ fn read_file(flags: &Flags, surroundings: &Surroundings<'_>) -> Result<(Option<P
     Ok((None, BTreeMap::new()))
 }
 
+/// `None` where there is no such file, and where this user may not even look: `sudo -u strongroom strongroom …` is called from
+/// whatever directory its caller is in. A file that is there and cannot be read is an error: its settings are wanted.
 fn read_where_it_exists(path: &Path) -> Result<Option<String>, ConfigError> {
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
+    let is_beyond_reach = || std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == PermissionDenied);
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == NotFound => Ok(None),
+        Err(error) if error.kind() == PermissionDenied && is_beyond_reach() => Ok(None),
         Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
     }
 }

@@ -153,6 +153,28 @@ fn random_text(letters: &[u8], length: usize) -> String {
 mod tests {
     use super::*;
 
+    /// The 0.001 quantile of χ² with 61 degrees of freedom, from above.
+    const MOST_CHI_SQUARED: f64 = 100.9;
+
+    #[test]
+    fn a_hundred_thousand_tokens_differ_and_every_letter_is_as_likely() {
+        const TOKENS: usize = 100_000;
+        let tokens: std::collections::HashSet<String> = (0..TOKENS).map(|_| Secret::random().reveal().to_owned()).collect();
+        assert_eq!(tokens.len(), TOKENS, "no token twice");
+        let expected = TOKENS as f64 / SECRET_LETTERS.len() as f64;
+        let chi_squared = |place: usize| {
+            let mut counts = [0_u32; 256];
+            tokens.iter().for_each(|token| counts[usize::from(token.as_bytes()[place])] += 1);
+            SECRET_LETTERS.iter().map(|letter| (f64::from(counts[usize::from(*letter)]) - expected).powi(2) / expected).sum::<f64>()
+        };
+        // One of 22 fair places is beyond the quantile in one run of 46, all of the letters together in one of 1000.
+        let places: Vec<f64> = (0..SECRET_LENGTH).map(chi_squared).collect();
+        let beyond = places.iter().filter(|found| **found > MOST_CHI_SQUARED).count();
+        let most = places.iter().copied().fold(0.0, f64::max);
+        crate::figure::figure("S12", "tokens", &format!("{TOKENS} tokens: 0 twice, chi-squared at most {most:.1} of 22 places"), None);
+        assert!(beyond <= 2, "{places:?}");
+    }
+
     #[test]
     fn ids_and_secrets_have_their_shape() {
         for _ in 0..1000 {

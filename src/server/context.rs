@@ -17,7 +17,7 @@ pub struct Context {
     pub throttle: Throttle,
     pub metrics: Metrics,
     /// Bodies of refused requests that are being read and thrown away.
-    pub drains: Drains,
+    pub drains: Arc<Drains>,
 }
 
 /// Who is at the other end of a connection.
@@ -35,7 +35,7 @@ pub struct LiveLimits(Arc<RwLock<Arc<Limits>>>);
 impl Context {
     pub fn new(store: Store, limits: Limits, links: Links) -> Self {
         let throttle = Throttle::new(&limits);
-        Self { store, limits: LiveLimits::new(limits), links, throttle, metrics: Metrics::default(), drains: Drains::default() }
+        Self { store, limits: LiveLimits::new(limits), links, throttle, metrics: Metrics::default(), drains: Arc::default() }
     }
 
     /// The limits in force now.

@@ -7,10 +7,14 @@ use super::reply::{self, Body};
 use super::request::RequestHead;
 use crate::store::Health;
 
+const READING: &str = "GET, HEAD, OPTIONS";
+
 /// 200 while files can be stored and read, else 503 with the reason.
 pub async fn show_health(head: &RequestHead) -> Result<Response<Body>, ApiError> {
-    if !matches!(*head.method(), Method::GET | Method::HEAD) {
-        return Err(ApiError::not_allowed("GET, HEAD", "/health can only be read."));
+    match *head.method() {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return Ok(reply::options(READING)),
+        _ => return Err(ApiError::not_allowed(READING, "/health can only be read.")),
     }
     // What a taken server could still do, for the tests of its sandbox.
     fail::fail_point!("escape", |parent| {

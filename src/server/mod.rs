@@ -143,6 +143,7 @@ impl Server {
             limits: context.live_limits(),
             log: AccessLog::new(context.metrics.clone(), context.live_limits()),
             metrics: context.metrics.clone(),
+            drains: Arc::clone(&context.drains),
             trusted_proxies: self.trusted_proxies,
             is_tls: acceptor.is_some(),
         };

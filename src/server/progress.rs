@@ -28,15 +28,28 @@ struct State {
     sent_at: Instant,
     read_blocked_at: Option<Instant>,
     write_blocked_at: Option<Instant>,
-    /// Bodies can no longer be told from heads here: the client sent a request before the last one was answered, or a
-    /// chunked body.
+    /// Bodies can no longer be told from heads here: the client sent another request right behind one, or a chunked body.
     lost_count: bool,
+    /// A `#` came that may stand in a request's target, since bodies cannot be told from heads.
+    lost_hash: bool,
+    /// The target of the running request is not what the parser took it for.
+    cuts_target: bool,
     ending: Ending,
 }
 
 enum Stage {
-    Head { since: Instant, wait: Wait, scan: HeadScan },
-    Exchange { left: Left, received: u64, answering: bool },
+    Head {
+        since: Instant,
+        wait: Wait,
+        scan: HeadScan,
+    },
+    /// `next` is the head of a request that was sent before this one was answered.
+    Exchange {
+        left: Left,
+        received: u64,
+        answering: bool,
+        next: HeadScan,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,8 +63,11 @@ enum Wait {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     Exactly(u64),
-    /// A chunked body: held to the clock until its request is answered.
-    Unknown,
+    /// A chunked body. Whatever answers it closes the connection, so nothing follows: what comes is read to its end, or to that of
+    /// the drain, by the clock of a body.
+    Chunked,
+    /// Not to be told from what follows: held to the clock until its request is answered.
+    Uncounted,
 }
 
 /// How a connection's socket should be closed.
@@ -78,6 +94,8 @@ impl Progress {
             read_blocked_at: None,
             write_blocked_at: None,
             lost_count: false,
+            lost_hash: false,
+            cuts_target: false,
             ending: Ending::Clean,
         })))
     }
@@ -142,7 +160,7 @@ impl Progress {
         let state = self.state();
         match (state.ending, &state.stage) {
             (Ending::Clean, Stage::Head { wait: Wait::Begun, .. }) => Ending::Unread,
-            (Ending::Clean, Stage::Exchange { left, .. }) if *left != Left::Exactly(0) => Ending::Unread,
+            (Ending::Clean, Stage::Exchange { left, next, .. }) if *left != Left::Exactly(0) || next.has_begun() => Ending::Unread,
             (Ending::Clean, _) if state.lost_count => Ending::Unread,
             (ending, _) => ending,
         }
@@ -160,6 +178,11 @@ impl Exchange {
             Stage::Exchange { received, .. } => received,
             Stage::Head { .. } => 0,
         }
+    }
+
+    /// Whether a `#` stands, or may stand, in the request's target: the parser has then taken a part of it for the whole.
+    pub fn cuts_target(&self) -> bool {
+        self.0.state().cuts_target
     }
 
     /// Has the connection end in a reset: the answer was broken off.
@@ -186,25 +209,30 @@ impl Stage {
 
 impl State {
     fn begin(&mut self, body_bytes: Option<u64>) {
-        let arrived = match &self.stage {
-            Stage::Head { scan, .. } => scan.bytes_after_head(),
-            Stage::Exchange { .. } => None,
+        let scan = match &mut self.stage {
+            Stage::Head { scan, .. } | Stage::Exchange { next: scan, .. } => std::mem::take(scan),
         };
+        let arrived = scan.bytes_after_head();
+        let is_known = !self.lost_count && arrived.is_some();
         self.lost_count |= match (arrived, body_bytes) {
             (Some(arrived), Some(length)) => arrived > length,
             _ => true,
         };
+        self.lost_hash |= self.lost_count && scan.has_hash_after();
+        self.cuts_target = if is_known { scan.cuts_target() } else { scan.cuts_target() || self.lost_hash };
         let received = arrived.unwrap_or(0).min(body_bytes.unwrap_or(u64::MAX));
         let left = match body_bytes {
+            None => Left::Chunked,
             Some(0) => Left::Exactly(0),
             Some(length) if !self.lost_count => Left::Exactly(length - received),
-            _ => Left::Unknown,
+            Some(_) => Left::Uncounted,
         };
-        self.stage = Stage::Exchange { left, received, answering: true };
+        self.stage = Stage::Exchange { left, received, answering: true, next: HeadScan::default() };
     }
 
     fn received(&mut self, bytes: &[u8]) {
         self.read_blocked_at = None;
+        self.lost_hash |= self.lost_count && bytes.contains(&b'#');
         let count = bytes.len() as u64;
         match &mut self.stage {
             Stage::Head { since, wait, scan } if count > 0 => {
@@ -215,11 +243,15 @@ impl State {
                 scan.feed(bytes);
             }
             Stage::Head { .. } => {}
-            Stage::Exchange { left, received, .. } => {
-                *received += count;
+            Stage::Exchange { left, received, next, .. } => {
+                let of_body = match left {
+                    Left::Exactly(left) => usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len()),
+                    Left::Chunked | Left::Uncounted => bytes.len(),
+                };
+                *received += of_body as u64;
                 if let Left::Exactly(left) = left {
-                    self.lost_count |= count > *left;
-                    *left = left.saturating_sub(count);
+                    *left -= of_body as u64;
+                    next.feed(&bytes[of_body..]);
                 }
                 self.settle();
             }
@@ -228,8 +260,9 @@ impl State {
 
     /// Waits for the next request once this one is both received and answered.
     fn settle(&mut self) {
-        if matches!(self.stage, Stage::Exchange { answering: false, left: Left::Exactly(0) | Left::Unknown, .. }) {
-            self.stage = Stage::head(Instant::now(), Wait::Idle);
+        if let Stage::Exchange { answering: false, left: Left::Exactly(0) | Left::Uncounted, next, .. } = &mut self.stage {
+            let wait = if next.has_begun() { Wait::Begun } else { Wait::Idle };
+            self.stage = Stage::Head { since: Instant::now(), wait, scan: std::mem::take(next) };
         }
     }
 

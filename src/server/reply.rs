@@ -5,7 +5,7 @@ use std::error::Error;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::header::{HeaderName, LOCATION, REFERRER_POLICY, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -29,6 +29,13 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 /// No body, and no word about its length.
 pub fn empty(status: StatusCode) -> Response<Body> {
     with_body(status, Body::new(Empty::new().map_err(|never| match never {})))
+}
+
+/// 204 for OPTIONS: the methods that work here.
+pub fn options(allow: &'static str) -> Response<Body> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
 }
 
 /// A short text; the final newline is added here.

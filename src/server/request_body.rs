@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderValue, Response, Version};
+use http::{HeaderMap, HeaderValue, Response, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
@@ -23,7 +23,7 @@ pub struct RequestBody {
 
 impl RequestBody {
     pub fn new(incoming: Incoming, head: &Parts) -> Self {
-        Self { incoming, is_held_back: expects_continue(head) }
+        Self { incoming, is_held_back: expects_continue(&head.headers, head.version) }
     }
 
     /// The next bytes; `None` after the last. An error means that the client has gone or was too slow.
@@ -51,19 +51,29 @@ impl RequestBody {
     }
 }
 
-/// HTTP/1.0 knows no `Expect` (RFC 9110 §10.1.1).
-fn expects_continue(head: &Parts) -> bool {
-    let is_asked = head.headers.get(EXPECT).is_some_and(|line| line.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    is_asked && head.version >= Version::HTTP_11
+/// Whether the client may keep its body back until it hears 100. With several lines any one counts: which of them the client goes
+/// by cannot be known. HTTP/1.0 knows no `Expect` (RFC 9110 §10.1.1).
+pub fn expects_continue(headers: &HeaderMap, version: Version) -> bool {
+    version >= Version::HTTP_11 && headers.get_all(EXPECT).iter().any(|line| line.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn expects(version: Version, line: &str) -> bool {
-        let request = http::Request::builder().version(version).header(EXPECT, line).body(()).expect("a test's request is valid");
-        expects_continue(&request.into_parts().0)
+    fn expects(version: Version, line: &'static str) -> bool {
+        expects_continue(&[(EXPECT, HeaderValue::from_static(line))].into_iter().collect(), version)
+    }
+
+    #[test]
+    fn of_several_lines_any_counts() {
+        for lines in [["x", "100-continue"], ["100-continue", "x"]] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(EXPECT, HeaderValue::from_static(line));
+            }
+            assert!(expects_continue(&headers, Version::HTTP_11), "{lines:?}");
+        }
     }
 
     #[test]

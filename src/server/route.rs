@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CONNECTION, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Response};
 use hyper::body::Incoming;
 
 use super::access_log::LoggedAccount;
@@ -63,10 +63,15 @@ impl<'a> Route<'a> {
             (Some((token, path)), _) if Secret::is_well_formed(token) => Self::Session { token, path },
             (_, Login::Sent(_) | Login::Malformed) => Self::Account,
             (_, Login::Absent) if path == "/health" => Self::Health,
-            (_, Login::Absent) if path.starts_with("/session/") => Self::NoSession,
+            (_, Login::Absent) if is_below_session(path) => Self::NoSession,
             (_, Login::Absent) => Self::Login,
         }
     }
+}
+
+/// Whether an answer about this path has to be as careful as one of a session: a token may stand in it.
+pub fn is_below_session(path: &str) -> bool {
+    path.starts_with("/session/")
 }
 
 /// Answers one request; never fails: what goes wrong is an answer, too.
@@ -180,11 +185,7 @@ async fn operate(head: &RequestHead, account: &Account, body: &mut RequestBody) 
         Operation::Get => get_file(head, account, head.path()).await,
         Operation::Put => put_file(head, account, body).await,
         Operation::MakeSession(maker) => sessions::make_session(head, account, maker).await,
-        Operation::Options => {
-            let mut response = reply::empty(StatusCode::NO_CONTENT);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(head.path(), account.kind)));
-            Ok(response)
-        }
+        Operation::Options => Ok(reply::options(allowed(head.path(), account.kind))),
         Operation::Refused => Err(ApiError::not_allowed(allowed(head.path(), account.kind), REFUSED)),
     }
 }

@@ -6,7 +6,6 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use super::auth::challenge;
 use super::error::ApiError;
 use super::files::get_file;
-use super::headers::host;
 use super::list::{Viewer, get_list};
 use super::reply::{self, Body};
 use super::request::RequestHead;
@@ -26,7 +25,7 @@ pub enum Maker {
 }
 
 /// The methods that work under a session's URL.
-const READING: &str = "GET, HEAD";
+const READING: &str = "GET, HEAD, OPTIONS";
 
 /// Makes a session of 24 hours.
 pub async fn make_session(head: &RequestHead, account: &Account, maker: Maker) -> Result<Response<Body>, ApiError> {
@@ -35,22 +34,19 @@ pub async fn make_session(head: &RequestHead, account: &Account, maker: Maker) -
         Error::NotFound => challenge(),
         error => ApiError::from_store(error, store.now()),
     })?;
-    let path = format!("/session/{}/", token.reveal());
+    tracing::info!(account = %account.id, peer = %head.peer.address, "a session was made");
+    // With the host also for a browser: a bare path would keep the password of an access URL that was typed in, in an address that
+    // is there to be passed on.
+    let url = format!("{}/session/{}/", head.origin(), token.reveal());
     Ok(match maker {
-        Maker::Page => reply::see(StatusCode::SEE_OTHER, without_password(host::host(head.headers()), &path)),
+        Maker::Page => reply::see(StatusCode::SEE_OTHER, url),
         Maker::Program => {
             let mut response = reply::empty(StatusCode::NO_CONTENT);
-            reply::put(response.headers_mut(), LOCATION, format!("{}{path}", head.origin()));
+            reply::put(response.headers_mut(), LOCATION, url);
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
     })
-}
-
-/// Where a browser finds `path`, by the host that it asked. A bare path would keep the password of an access URL that was typed
-/// in, in an address that is there to be passed on.
-fn without_password(host: Option<&str>, path: &str) -> String {
-    host.map_or_else(|| path.to_owned(), |host| format!("//{host}{path}"))
 }
 
 /// What the token opens now. A look-up that fails is 503.
@@ -60,8 +56,10 @@ pub async fn find_session(head: &RequestHead, token: &str) -> Result<Session, Ap
 
 /// The list or a download of a live session; `path` is what follows the token, with its `/`.
 pub async fn read_session(head: &RequestHead, account: &Account, ends_at: Instant, path: &str) -> Result<Response<Body>, ApiError> {
-    if !matches!(*head.method(), Method::GET | Method::HEAD) {
-        return Err(ApiError::not_allowed(READING, "A session's address only reads: list and download."));
+    match *head.method() {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return Ok(reply::options(READING)),
+        _ => return Err(ApiError::not_allowed(READING, "A session's address only reads: list and download.")),
     }
     match path {
         "/" => get_list(head, account, Viewer::Session { ends_at }).await,
@@ -90,16 +88,5 @@ pub fn without_slash(head: &RequestHead) -> Result<Response<Body>, ApiError> {
     match *head.method() {
         Method::GET | Method::HEAD if is_token => Ok(reply::see(StatusCode::PERMANENT_REDIRECT, format!("{}/", head.path()))),
         _ => Err(unknown()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shared_address_names_its_host_and_so_no_password() {
-        assert_eq!(without_password(Some("localhost:8443"), "/session/x/"), "//localhost:8443/session/x/");
-        assert_eq!(without_password(None, "/session/x/"), "/session/x/");
     }
 }

@@ -136,20 +136,20 @@ impl Store {
 
     /// At most 1,000 blobs that are quarantined, or that wait because they cannot be read.
     async fn quarantined(&self, account: Option<AccountId>) -> Result<Vec<Problem>> {
-        let columns = rows::FILE_COLUMNS;
+        let (columns, condition) = (rows::FILE_COLUMNS, if account.is_some() { "AND account = $1" } else { "" });
         let statement = format!(
-            "SELECT {columns}, why FROM files \
-             WHERE state <> 'live' AND (state = 'quarantined' OR state = 'checking' AND why IS NOT NULL) ORDER BY random LIMIT 1000"
+            "SELECT {columns}, why FROM files WHERE state <> 'live' AND (state = 'quarantined' OR state = 'checking' AND why IS NOT NULL) \
+             {condition} ORDER BY random LIMIT 1000"
         );
         self.read_at_length(move |connection| {
-            let found = connection.query(&statement, &[])?;
+            let values: Vec<_> = account.iter().map(|id| id.as_str().into()).collect();
+            let found = connection.query(&statement, &values)?;
             let problems = found.iter().map(|row| {
                 let (file, why) = (rows::file(row, None)?, row.optional_text(11)?.unwrap_or("it fits no row"));
                 let name = BlobKey::of(&file).to_path();
                 Ok(Problem { account: Some(file.account), name, why: why.to_owned() })
             });
-            let problems = problems.collect::<std::result::Result<Vec<_>, _>>()?;
-            Ok(problems.into_iter().filter(|problem| account.is_none() || problem.account == account).collect())
+            problems.collect()
         })
         .await
     }

@@ -4,8 +4,12 @@
 //! catalog is moved aside, never deleted.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use super::blobs::counted::CountedBlobs;
 use super::blobs::disk::DiskBlobs;
 use super::blobs::{Blobs, Found};
 use super::catalog::Catalog;
@@ -19,6 +23,16 @@ use crate::clock::Clock;
 use crate::config::{CatalogTarget, StoreConfig};
 use crate::model::instant::{DAY_MICROS, Instant};
 
+/// How far a rebuild has come: bytes read of all that lie under `blobs/`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RebuildProgress {
+    pub bytes: u64,
+    pub all_bytes: u64,
+}
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
 /// What a rebuild brought back.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RebuildReport {
@@ -31,8 +45,13 @@ pub struct RebuildReport {
 }
 
 impl Store {
-    /// Rebuilds the catalog and closes the store again. Exclusive: no server may run on the data directory.
-    pub async fn rebuild(config: &StoreConfig, clock: Clock) -> Result<RebuildReport, OpenError> {
+    /// Rebuilds the catalog and closes the store again. Exclusive: no server may run on the data directory. `progress` is called
+    /// now and then, and at the end.
+    pub async fn rebuild(
+        config: &StoreConfig,
+        clock: Clock,
+        progress: &mut (dyn FnMut(RebuildProgress) + Send),
+    ) -> Result<RebuildReport, OpenError> {
         let owned = config.clone();
         let wall = clock.wall();
         let (home, blobs, moved_aside) = on_thread(move || {
@@ -42,13 +61,19 @@ impl Store {
             Ok((home, Arc::new(blobs) as Arc<dyn Blobs>, moved))
         })
         .await?;
+        let bytes = Arc::new(AtomicU64::new(0));
+        let blobs: Arc<dyn Blobs> = Arc::new(CountedBlobs::new(blobs, Arc::clone(&bytes)));
         let owned = config.clone();
         let catalog = on_thread(move || Ok(Catalog::open(&owned, true)?)).await?;
         let read = Arc::clone(&blobs);
-        let (copy, newest) = on_thread(move || Ok((control::newest(&*read)?, newest_created(&*read, wall)?))).await?;
+        let (copy, (newest, all_bytes)) = on_thread(move || Ok((control::newest(&*read)?, survey(&*read, wall)?))).await?;
         claim(&catalog, &home.store_id, &clock, beginning(copy.as_ref(), newest)).await?;
         let store = Self::assemble(config, clock, catalog, blobs, Some(home), None).await?;
-        store.fill(copy, moved_aside).await.map_err(OpenError::from)
+        let mut tell = || progress(RebuildProgress { bytes: bytes.load(Ordering::Relaxed), all_bytes });
+        let filled = Box::pin(store.fill(copy, moved_aside));
+        let filled = telling(filled, &mut tell).await;
+        tell();
+        filled.map_err(OpenError::from)
     }
 
     async fn fill(&self, copy: Option<control::ControlCopy>, moved_aside: Vec<String>) -> Result<RebuildReport> {
@@ -73,6 +98,17 @@ impl Store {
         self.write_control().await?;
         self.settled().await;
         Ok(RebuildReport { accounts, found, moved_aside, lost })
+    }
+}
+
+/// Waits for `work`, and tells meanwhile how far it is.
+async fn telling<T>(mut work: Pin<Box<impl Future<Output = T>>>, tell: &mut (dyn FnMut() + Send)) -> T {
+    let mut ticks = tokio::time::interval(TELL_EVERY);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = ticks.tick() => tell(),
+        }
     }
 }
 
@@ -127,18 +163,20 @@ fn move_aside(data: &Path, wall: Instant) -> Result<Vec<String>, OpenError> {
     Ok(moved)
 }
 
-/// The newest creation among the blobs; keys from a future that the wall clock does not know are passed over.
-fn newest_created(blobs: &dyn Blobs, wall: Instant) -> Result<Instant, OpenError> {
-    let mut newest = RELEASED_AT;
+/// The newest creation among the blobs, where keys from a future that the wall clock does not know are passed over, and the bytes of
+/// all.
+fn survey(blobs: &dyn Blobs, wall: Instant) -> Result<(Instant, u64), OpenError> {
+    let (mut newest, mut all_bytes) = (RELEASED_AT, 0_u64);
     blobs.walk(&mut |found| {
-        if let Found::Blob { key, .. } = found
-            && key.kept_from <= wall
-        {
-            newest = newest.max(key.kept_from);
+        if let Found::Blob { key, size_bytes } = found {
+            all_bytes = all_bytes.saturating_add(size_bytes);
+            if key.kept_from <= wall {
+                newest = newest.max(key.kept_from);
+            }
         }
         true
     })?;
-    Ok(newest)
+    Ok((newest, all_bytes))
 }
 
 #[cfg(test)]

@@ -15,8 +15,13 @@ type Result<T> = std::result::Result<T, CatalogError>;
 pub(super) const FILE_COLUMNS: &str =
     "random, account, name, state, size, sha256, created_at, kept_from, hidden_at, checked_at, damaged_at";
 
-/// The columns that [`account`] reads, in its order.
-const ACCOUNT_COLUMNS: &str = "id, kind, description, password, quota, used, created_at, disabled, removed_at";
+/// The columns that [`accounts_of`] reads, in its order: an account, and one span of its history in each row.
+pub(super) const ACCOUNT_COLUMNS: &str = "accounts.id, accounts.kind, accounts.description, accounts.password, accounts.quota, \
+     accounts.used, accounts.created_at, accounts.disabled, accounts.removed_at, retentions.from_at, retentions.until_at, retentions.days";
+
+/// What brings the history to an account. One statement for both, so that a look-up takes the same number of them whether there is
+/// such an account or not: the time of an answer does not tell.
+pub(super) const WITH_HISTORY: &str = "LEFT JOIN retentions ON retentions.account = accounts.id";
 
 /// A file row. Its end is computed from the history of its account; without an account it has none.
 pub(super) fn file(row: &Row, account: Option<&Account>) -> Result<StoredFile> {
@@ -42,21 +47,27 @@ pub(super) fn file(row: &Row, account: Option<&Account>) -> Result<StoredFile> {
 
 /// The account of this id with its whole history.
 pub(super) fn account(connection: &mut dyn Connection, id: &AccountId) -> Result<Option<Account>> {
-    let rows = connection.query(&format!("SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = $1"), &[id.as_str().into()])?;
-    rows.first().map(|row| account_of(connection, row)).transpose()
+    let statement = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts {WITH_HISTORY} WHERE accounts.id = $1");
+    Ok(accounts_of(&connection.query(&statement, &[id.as_str().into()])?)?.pop())
 }
 
 /// All accounts by id, removed ones too where asked for.
 pub(super) fn accounts(connection: &mut dyn Connection, removed_too: bool) -> Result<Vec<Account>> {
-    let condition = if removed_too { "" } else { "WHERE removed_at IS NULL" };
-    let rows = connection.query(&format!("SELECT {ACCOUNT_COLUMNS} FROM accounts {condition} ORDER BY id"), &[])?;
-    rows.iter().map(|row| account_of(connection, row)).collect()
+    let condition = if removed_too { "" } else { "WHERE accounts.removed_at IS NULL" };
+    let statement = format!("SELECT {ACCOUNT_COLUMNS} FROM accounts {WITH_HISTORY} {condition} ORDER BY accounts.id");
+    accounts_of(&connection.query(&statement, &[])?)
 }
 
-fn account_of(connection: &mut dyn Connection, row: &Row) -> Result<Account> {
+/// The accounts of these rows, which stand together for each.
+pub(super) fn accounts_of(rows: &[Row]) -> Result<Vec<Account>> {
+    rows.chunk_by(|one, next| matches!((one.text(0), next.text(0)), (Ok(one), Ok(next)) if one == next)).map(account_of).collect()
+}
+
+/// The account of these rows, one for each span of its history.
+fn account_of(rows: &[Row]) -> Result<Account> {
+    let row = rows.first().ok_or_else(|| CatalogError::new(Fault::Failed, "an account has no row"))?;
     let id: AccountId = parsed(row.text(0)?, "account id")?;
-    let spans = connection.query("SELECT from_at, until_at, days FROM retentions WHERE account = $1", &[id.as_str().into()])?;
-    let spans = spans.iter().map(span).collect::<Result<Vec<_>>>()?;
+    let spans = rows.iter().filter_map(|row| span(row).transpose()).collect::<Result<Vec<_>>>()?;
     let retention =
         RetentionHistory::from_spans(spans).ok_or_else(|| CatalogError::new(Fault::Failed, format!("account {id} has no retention")))?;
     Ok(Account {
@@ -73,12 +84,14 @@ fn account_of(connection: &mut dyn Connection, row: &Row) -> Result<Account> {
     })
 }
 
-fn span(row: &Row) -> Result<RetentionSpan> {
-    Ok(RetentionSpan {
-        from: Instant::from_micros(row.int(0)?),
-        until: Instant::from_micros(row.int(1)?),
-        retention: Retention::from_days(row.int(2)?).map_err(|error| broken("retention", error))?,
-    })
+/// The span in an account's row; `None` where it has none.
+fn span(row: &Row) -> Result<Option<RetentionSpan>> {
+    let Some(from) = row.optional_int(9)? else { return Ok(None) };
+    Ok(Some(RetentionSpan {
+        from: Instant::from_micros(from),
+        until: Instant::from_micros(row.int(10)?),
+        retention: Retention::from_days(row.int(11)?).map_err(|error| broken("retention", error))?,
+    }))
 }
 
 /// The live row that holds this name.

@@ -2,7 +2,7 @@
 
 use super::catalog::{CatalogError, Connection};
 use super::{Error, Result, Store, rows};
-use crate::model::access::{AccountId, Secret};
+use crate::model::access::{AccountId, Secret, SecretHash};
 use crate::model::account::Account;
 use crate::model::instant::{DAY_MICROS, Instant};
 
@@ -58,21 +58,7 @@ impl Store {
     /// Looks a token up by its hash; the same work whatever the outcome.
     pub async fn session(&self, token: &Secret) -> Result<Session> {
         let (hash, now) = (token.hash(), self.now());
-        self.read(move |connection| {
-            let found = connection.query("SELECT account, ends_at FROM sessions WHERE token = $1", &[hash.as_bytes()[..].into()])?;
-            let Some(row) = found.first() else { return Ok(Session::Unknown) };
-            let ends_at = Instant::from_micros(row.int(1)?);
-            if now.micros_since(ends_at) >= REMEMBERED_MICROS {
-                return Ok(Session::Unknown);
-            }
-            let account = row.text(0)?.parse::<AccountId>().ok();
-            let account = account.map(|id| rows::account(connection, &id)).transpose()?.flatten();
-            Ok(match account.filter(|account| account.is_open() && now < ends_at) {
-                Some(account) => Session::Live { account: Box::new(account), ends_at },
-                None => Session::Ended,
-            })
-        })
-        .await
+        self.read(move |connection| look_up(connection, &hash, now)).await
     }
 
     /// Forgets sessions that ended more than 30 days ago.
@@ -81,6 +67,27 @@ impl Store {
         self.write(move |connection| connection.execute("DELETE FROM sessions WHERE ends_at < $1", &[before.micros().into()]).map(drop))
             .await
     }
+}
+
+/// What a token of this hash opens: one statement, whatever there is to find.
+pub(super) fn look_up(connection: &mut dyn Connection, token: &SecretHash, now: Instant) -> std::result::Result<Session, CatalogError> {
+    let statement = format!(
+        "SELECT {}, sessions.ends_at FROM sessions LEFT JOIN accounts ON accounts.id = sessions.account {} WHERE sessions.token = $1",
+        rows::ACCOUNT_COLUMNS,
+        rows::WITH_HISTORY
+    );
+    let found = connection.query(&statement, &[token.as_bytes()[..].into()])?;
+    let Some(row) = found.first() else { return Ok(Session::Unknown) };
+    let ends_at = Instant::from_micros(row.int(12)?);
+    if now.micros_since(ends_at) >= REMEMBERED_MICROS {
+        return Ok(Session::Unknown);
+    }
+    // Where the account is not there, its columns are null.
+    let account = if row.optional_text(0)?.is_some() { rows::accounts_of(&found)?.pop() } else { None };
+    Ok(match account.filter(|account| account.is_open() && now < ends_at) {
+        Some(account) => Session::Live { account: Box::new(account), ends_at },
+        None => Session::Ended,
+    })
 }
 
 /// Ends all sessions of an account at once.

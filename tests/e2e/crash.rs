@@ -96,11 +96,15 @@ fn a_second_server_on_one_store_is_refused_and_a_kill_frees_the_lock() {
     let mut server = TestServer::start();
     let account = server.account();
     account.store("/a", b"x");
-    let began = Instant::now();
-    let second = server.run(&["serve"]);
-    let refused_in = began.elapsed();
-    assert!(refused_in < Duration::from_secs(5), "{refused_in:?}");
-    assert_eq!(second.exit, 1, "{second:?}");
+    // The machine may be busy with other tests: one try of five tells how long the refusal itself takes.
+    let tries = (0..5).map(|_| {
+        let began = Instant::now();
+        let second = server.run(&["serve"]).expect_exit(1);
+        (began.elapsed(), second)
+    });
+    let (quickest, second) = tries.min_by_key(|(took, _)| *took).expect("five tries");
+    crate::support::figure::figure("D30", "second server", &format!("refused after {quickest:.0?}"), None);
+    assert!(quickest < Duration::from_secs(1), "{quickest:?}");
     assert!(second.complaint.contains(&server.pid().to_string()), "the holder is named: {second:?}");
     assert!(second.complaint.contains("in use"), "{second:?}");
     account.expect_file("/a", b"x");

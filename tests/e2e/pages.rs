@@ -32,6 +32,14 @@ fn the_list_in_a_browser_shows_filters_and_downloads() {
     let overflow = browser.evaluate("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
     assert_eq!(overflow, 0, "the page fits a phone");
     browser.screenshot("list-phone");
+    let background = || browser.evaluate("return getComputedStyle(document.body).backgroundColor").to_string();
+    let by_day = background();
+    browser.set_dark(true);
+    assert_ne!(background(), by_day, "there are colours for the dark");
+    browser.screenshot("list-dark-phone");
+    browser.set_size(1200, 800);
+    browser.screenshot("list-dark");
+    browser.set_dark(false);
     browser.set_size(1200, 800);
 
     browser.type_and_enter("input[name=filter]", "MONDAY");

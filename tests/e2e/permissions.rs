@@ -85,6 +85,11 @@ fn every_route_answers_everybody_as_the_table_says() {
         ("DELETE", &live_a, "", open(405)),
         ("POST", &live, override_header, open(405)),
         ("MAKESESSION", &live, "", open(405)),
+        ("OPTIONS", &live, "", open(204)),
+        ("OPTIONS", &live_a, "", open(204)),
+        ("OPTIONS", &expired, "", open(410)),
+        ("OPTIONS", &unknown, "", [404, 401, 204, 204, 403, 204, 401, 404]),
+        ("OPTIONS", "/health", "", [204, 401, 204, 204, 403, 204, 401, 204]),
         ("GET", &expired, "", open(410)),
         ("GET", &expired_a, "", open(410)),
         // With credentials it is a name of the account's, and one that ends with a slash.
@@ -160,6 +165,17 @@ fn ask(server: &TestServer, asker: &Asker, method: &str, path: &str, headers: &s
     let authorization = asker.authorization.as_ref().map_or(String::new(), |value| format!("Authorization: {value}\r\n"));
     raw.send(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}{headers}\r\n"));
     raw.head(SOON).map(|head| head.status)
+}
+
+#[test]
+fn options_says_what_works_where_nothing_but_reading_does() {
+    let server = TestServer::start();
+    let session = server.account().make_session();
+    for path in [&*session, &format!("{session}a"), "/health"] {
+        let answer = server.site().curl(&["-X", "OPTIONS"], path);
+        answer.expect(204).expect_header("allow", "GET, HEAD, OPTIONS").expect_body(b"");
+        server.site().curl(&["-X", "DELETE"], path).expect(405).expect_header("allow", "GET, HEAD, OPTIONS");
+    }
 }
 
 #[test]

@@ -54,6 +54,80 @@ fn checks_come_in_order_and_before_the_body() {
 }
 
 #[test]
+fn closed_accounts_and_guessers_hear_it_before_the_body() {
+    let server = Setup::new().set("login_failures_per_minute", 2).start();
+    let account = server.account();
+    let disabled = server.add_account(&[]);
+    server.run(&["account", "disable", &disabled.user, "--reason", "unpaid"]).expect_exit(0);
+    let headers = "Content-Length: 5\r\nExpect: 100-continue\r\n";
+    let ask = |who: &Account| refusal(&server, &who.basic(), "/a", headers);
+    let closed = ask(&disabled);
+    assert_eq!((closed.status, closed.header("connection")), (403, Some("close")));
+    let wrong = account.with_password("wrongwrongwrongwrongwr");
+    let statuses: Vec<u16> = (0..3).map(|_| ask(&wrong).status).collect();
+    assert_eq!(statuses, [401, 401, 429]);
+    let throttled = ask(&wrong);
+    assert_eq!(throttled.header("connection"), Some("close"));
+    assert!(throttled.header("retry-after").is_some(), "{throttled:?}");
+    account.store("/a", b"right credentials are never refused");
+}
+
+#[test]
+fn any_line_that_expects_100_counts() {
+    let server = TestServer::start();
+    let account = server.account();
+    account.store("/taken", b"x");
+    for lines in ["Expect: 100-continue\r\nExpect: x\r\n", "Expect: x\r\nExpect: 100-continue\r\n"] {
+        let mut raw = Raw::connect(&server);
+        let basic = account.basic();
+        raw.send(format!("PUT /taken HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: 5\r\n{lines}\r\n"));
+        let head = raw.head(SOON).expect("an answer");
+        assert_eq!((head.status, head.header("connection")), (405, Some("close")), "{lines}");
+        assert!(raw.is_closed_within(SOON), "nothing is read of what may or may not be a body: {lines}");
+    }
+}
+
+#[test]
+fn what_is_already_stored_is_said_before_the_body_and_before_507() {
+    for server in TestServer::each_catalog() {
+        let account = server.account();
+        let bytes = tree::bytes(1, 5000);
+        account.store("/a", &bytes);
+        server.run(&["account", "set", &account.user, "--quota", "1KiB"]).expect_exit(0);
+        let length = format!("Content-Length: {}\r\n", bytes.len());
+        let digest = format!("X-Content-SHA256: {}\r\n", tree::sha256(&bytes));
+        for expect in ["", "Expect: 100-continue\r\n"] {
+            let head = refusal(&server, &account.basic(), "/a", &format!("{length}{digest}{expect}"));
+            assert_eq!(head.status, 200, "{expect:?}");
+            assert_eq!(refusal(&server, &account.basic(), "/b", &format!("{length}{digest}{expect}")).status, 507);
+        }
+    }
+}
+
+/// The name was free when the upload began, and taken when it ended.
+#[test]
+fn a_conditional_upload_that_loses_at_the_commit_is_412() {
+    for server in TestServer::each_catalog() {
+        let account = server.account();
+        let lose = |name: &str, header: &str| {
+            let mut raw = Raw::connect(&server);
+            let basic = account.basic();
+            raw.send(format!(
+                "PUT {name} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: 5\r\nExpect: 100-continue\r\n{header}\r\n"
+            ));
+            assert_eq!(raw.head(SOON).map(|head| head.status), Some(100), "{name} is admitted");
+            account.store(name, b"first");
+            raw.send(b"later");
+            let answer = raw.answer(SOON).expect("an answer");
+            assert_eq!(answer.head.header("etag"), Some(&*format!("\"{}\"", tree::sha256(b"first"))));
+            answer.head.status
+        };
+        assert_eq!(lose("/a", "If-None-Match: *\r\n"), 412);
+        assert_eq!(lose("/b", ""), 405);
+    }
+}
+
+#[test]
 fn a_length_that_is_not_a_number_is_refused() {
     let server = TestServer::start();
     let account = server.account();

@@ -71,6 +71,63 @@ fn memory_of_an_upload_and_of_a_download_is_bounded() {
     assert!(upload_bytes < 2 * MIB && download_bytes < 2 * MIB, "{upload_bytes} {download_bytes}");
 }
 
+/// The same at the size of the largest file: all at once, each at its own pace, from and to nowhere.
+#[test]
+fn memory_of_32_transfers_of_5_gib_is_bounded() {
+    if !crate::support::is_nightly() {
+        return crate::support::skip_nightly("32 uploads and downloads of 5 GiB at once");
+    }
+    const LARGEST: u64 = 5 << 30;
+    let server = Setup::new().set("progress_seconds", 600).start();
+    let account = server.account();
+    let free = rustix::fs::statvfs(&server.data()).map(|state| state.f_bavail * state.f_frsize).expect("the disk is there");
+    // What is in flight at once has to fit on the disk; it is never all of it.
+    let uploads = TRANSFERS.min(free / 2 / LARGEST).max(1);
+    let before = resident_bytes(&server);
+    let most = std::sync::atomic::AtomicU64::new(before);
+    let watch = || most.fetch_max(resident_bytes(&server), std::sync::atomic::Ordering::Relaxed);
+    let zeros = vec![0; MIB as usize];
+    std::thread::scope(|scope| {
+        for number in 0..uploads {
+            let (account, server, zeros, watch) = (&account, &server, &zeros, &watch);
+            scope.spawn(move || {
+                let mut raw = Raw::connect(server);
+                raw.send(head("PUT", account, &format!("/{number}"), &format!("Content-Length: {LARGEST}\r\n")));
+                for part in 0..LARGEST / MIB {
+                    raw.send(zeros);
+                    if part % 256 == 0 {
+                        watch();
+                    }
+                }
+                assert_eq!(raw.answer(Duration::from_secs(600)).map(|answer| answer.head.status), Some(201));
+            });
+        }
+    });
+    let upload_bytes = (most.load(std::sync::atomic::Ordering::Relaxed) - before) / uploads;
+    let before = resident_bytes(&server);
+    most.store(before, std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        for number in 0..TRANSFERS {
+            let (account, server, watch) = (&account, &server, &watch);
+            scope.spawn(move || {
+                let mut raw = Raw::connect(server);
+                raw.send(head("GET", account, &format!("/{}", number % uploads), ""));
+                assert_eq!(raw.head(SOON).map(|head| head.status), Some(200));
+                for part in 0..LARGEST / MIB {
+                    assert!(raw.take(MIB as usize, Duration::from_secs(600)).is_some());
+                    if part % 256 == 0 {
+                        watch();
+                    }
+                }
+            });
+        }
+    });
+    let download_bytes = most.load(std::sync::atomic::Ordering::Relaxed).saturating_sub(before) / TRANSFERS;
+    let text = format!("{uploads} uploads and {TRANSFERS} downloads at once: {upload_bytes} and {download_bytes} bytes of memory each");
+    crate::support::figure::figure("D32", "memory of transfers of 5 GiB", &text, None);
+    assert!(upload_bytes < 2 * MIB && download_bytes < 2 * MIB, "{text}");
+}
+
 /// Uploads `count` files of one byte below `prefix`, on several connections at once.
 fn put_small_files(server: &TestServer, account: &Account, prefix: &str, count: u64) {
     const CLIENTS: u64 = 16;
@@ -106,6 +163,19 @@ fn fill_catalog(server: &TestServer, account: &Account, rows: i64) {
     transaction.commit().expect("the commit");
 }
 
+/// A limit is a page of at most a thousand, whose end is known from one read: what it costs does not follow what was asked for.
+fn expect_a_page(account: &Account) {
+    for limit in ["1000", "1001", "999999999"] {
+        let asked = Instant::now();
+        let answer = account.get(&format!("/?limit={limit}"));
+        let files = crate::support::account::listed(answer.expect(200));
+        assert_eq!(files.len(), 1000, "limit={limit}");
+        let last = &files[999].name;
+        answer.expect_header("link", &format!("</?after={last}&limit={limit}>; rel=\"next\""));
+        assert!(asked.elapsed() < Duration::from_secs(2), "limit={limit}: {:?}", asked.elapsed());
+    }
+}
+
 #[test]
 fn a_million_files_slow_nothing_down() {
     const ROWS: i64 = 1_000_000;
@@ -128,6 +198,7 @@ fn a_million_files_slow_nothing_down() {
     assert_eq!(raw.head(SOON).map(|head| head.status), Some(200));
     assert!(raw.take(100, SOON).is_some());
     let first_byte = asked.elapsed();
+    expect_a_page(&account);
     // A small part of the list first, so that caches are warm: what grows from here on would grow with the number of files.
     let beginning = raw.take(16 << 20, SOON).expect("the beginning of the list");
     let mut lines = beginning.iter().filter(|byte| **byte == b'\n').count();

@@ -178,32 +178,34 @@ fn tokens_are_kept_as_hashes_alone() {
     }
 }
 
-/// χ² of how often each letter stands at each place; every place is held to p > 0.001 (61 degrees of freedom).
-fn uneven_places(tokens: &[String]) -> Vec<(usize, f64)> {
-    const BOUND: f64 = 100.9;
-    let letters: Vec<u8> = (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').collect();
-    let expected = tokens.len() as f64 / letters.len() as f64;
-    let place = |at: usize| {
-        let mut counts = [0_u32; 256];
-        tokens.iter().for_each(|token| counts[usize::from(token.as_bytes()[at])] += 1);
-        let spread: f64 = letters.iter().map(|letter| (f64::from(counts[usize::from(*letter)]) - expected).powi(2) / expected).sum();
-        (at, spread)
-    };
-    (0..22).map(place).filter(|(_, spread)| *spread > BOUND).collect()
+#[test]
+fn links_name_the_public_url_whatever_host_was_asked() {
+    let server = Setup::new().set("public_url", "https://backup.example.com/").start();
+    let account = server.account();
+    let is_public = |location: Option<&str>| location.is_some_and(|url| url.starts_with("https://backup.example.com/"));
+    let stored = account.put("/a", b"x");
+    stored.expect(201).expect_header("location", "https://backup.example.com/a");
+    for (arguments, path, status) in [
+        (&["-X", "POST", "-H", "X-HTTP-Method-Override: MAKESESSION"][..], "/", 204),
+        (&["-X", "MAKESESSION"], "/", 204),
+        (&["-X", "POST"], "/?share", 303),
+    ] {
+        let answer = account.curl(arguments, path);
+        assert!(is_public(answer.expect(status).header("location")), "{answer:?}");
+    }
+    assert!(server.printed().iter().any(|line| line.ends_with("@backup.example.com/")), "{:?}", server.printed());
+    let added = server.run(&["account", "add"]).expect_exit(0);
+    assert!(added.out.trim().ends_with("@backup.example.com/"), "{added:?}");
 }
 
 #[test]
-fn tokens_are_even_at_every_place_and_never_come_twice() {
-    let sample = || -> Vec<String> { (0..100_000).map(|_| strongroom::model::access::Secret::random().reveal().to_owned()).collect() };
-    let (first, second) = (sample(), sample());
-    let distinct: HashSet<&String> = first.iter().chain(&second).collect();
-    assert_eq!(distinct.len(), first.len() + second.len(), "no token twice");
-    // Chance alone exceeds the bound at one place in a thousand; at the same place in both samples it is no chance.
-    let (uneven, again) = (uneven_places(&first), uneven_places(&second));
-    let both: Vec<_> = uneven.iter().filter(|(at, _)| again.iter().any(|(other, _)| other == at)).collect();
-    figure("S12", "tokens", &format!("{} tokens, 0 twice; χ² over 22 places: {} uneven in both halves", distinct.len(), both.len()), None);
-    assert!(both.is_empty(), "{uneven:?} and {again:?}");
-    assert!(uneven.len() + again.len() < 5, "{uneven:?} and {again:?}");
+fn each_session_leaves_a_line_with_account_and_address() {
+    let server = TestServer::start();
+    let account = server.account();
+    let session = account.make_session();
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("a session was made")).expect("a line");
+    assert!(line.contains(&account.user) && line.contains("127.0.0.1") && !line.contains(&session), "{line}");
 }
 
 /// A page elsewhere that posts a form makes no session.

@@ -71,6 +71,45 @@ fn requests_that_follow_each_other_in_order_are_all_answered() {
     assert_eq!(account.names(), ["/a", "/b", "/c"]);
 }
 
+/// The parser cuts a target at a raw `#`: `/report#1.tar` was stored as `/report`.
+#[test]
+fn a_hash_in_the_target_is_refused_and_cuts_no_name() {
+    let server = TestServer::start();
+    let account = server.account();
+    let basic = account.basic();
+    let put = |target: &str| format!("PUT {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: 1\r\n\r\n#");
+    let (plain, bad) = (put("/a"), put("/report#1.tar"));
+    // Whether the last one is sent with those before it or once they are answered.
+    for (what, first, last) in [
+        ("alone", vec![], bad.clone()),
+        ("in absolute form", vec![], put("http://localhost/report#1.tar")),
+        ("a fragment alone", vec![], put("/#report")),
+        ("after another", vec![plain.clone()], bad.clone()),
+        ("behind another", vec![], [plain.clone(), bad.clone()].concat()),
+        ("behind two others", vec![], [plain.clone(), plain.clone(), bad.clone()].concat()),
+        ("behind two others, after one", vec![plain.clone()], [plain.clone(), plain, bad.clone()].concat()),
+        ("behind empty lines", vec![], format!("\r\n\r\n{bad}")),
+    ] {
+        let mut raw = Raw::connect(&server);
+        for request in &first {
+            raw.send(request);
+            let status = raw.answer(SOON).map(|answer| answer.head.status);
+            assert!(matches!(status, Some(201 | 405)), "{what}: {status:?}");
+        }
+        raw.send(&last).send(put("/canary"));
+        let (received, is_closed) = raw.received_until_closed(SOON);
+        let text = String::from_utf8_lossy(&received).into_owned();
+        let statuses: Vec<&str> = text.match_indices("HTTP/1.1 ").filter_map(|(at, _)| text.get(at + 9..at + 12)).collect();
+        assert!(is_closed && statuses.last() == Some(&"400") && text.contains("%23"), "{what}: {statuses:?}, closed: {is_closed}");
+        assert!(account.names().iter().all(|name| name == "/a"), "{what}: {:?}", account.names());
+    }
+    let mut slow = Raw::connect(&server);
+    bad.bytes().for_each(|byte| drop(slow.send([byte])));
+    assert_eq!(slow.answer(SOON).map(|answer| answer.head.status), Some(400), "byte by byte");
+    account.put("/report%231.tar", b"x").expect(201);
+    assert_eq!(account.names(), ["/a", "/report#1.tar"]);
+}
+
 #[test]
 fn a_body_of_a_get_is_not_taken_for_a_request() {
     let server = TestServer::start();

@@ -38,7 +38,10 @@ impl Destination {
     /// Hands the access URL over, with `json` around it for machines.
     pub fn deliver(mut self, url: &AccessUrl, json: serde_json::Value, console: &mut Console) -> Result<(), Failure> {
         let delivered = match &mut self {
-            Self::StandardOutput => console.answer_either(&with_url(json, url), || format!("{}\n", url.reveal())),
+            Self::StandardOutput => {
+                let text = if console.json { with_url(json, url).to_string() } else { url.reveal() };
+                console.hand_over(&format!("{text}\n"))
+            }
             Self::File { path, file, is_delivered } => {
                 let written = writeln!(file, "{}", url.reveal()).and_then(|()| file.sync_all());
                 *is_delivered = written.is_ok();

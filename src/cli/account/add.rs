@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::arguments::{description, retention};
+use super::super::audit::Audit;
 use super::super::console::Console;
 use super::super::failure::Failure;
 use super::access_url::{Destination, authority};
@@ -34,7 +35,7 @@ pub struct Add {
 }
 
 impl Add {
-    pub async fn run(self, store: &Store, config: &Config, console: &mut Console) -> Result<(), Failure> {
+    pub async fn run(self, store: &Store, config: &Config, audit: &Audit, console: &mut Console) -> Result<(), Failure> {
         let destination = Destination::prepare(self.to.as_deref())?;
         let new = NewAccount {
             kind: self.kind,
@@ -44,8 +45,10 @@ impl Add {
         };
         let added = store.add_account(new).await;
         let (account, password) = added.map_err(|error| Failure::of_store("cannot add an account", &error))?;
+        let noted = audit.note("account add", Some(&account.id), &super::json(&account));
         console.note(&format!("Account {} is made. Keep its access URL: nothing can show it again.", account.id));
         let url = AccessUrl::new(account.id.clone(), password, authority(&config.server, config.server.listen));
-        destination.deliver(&url, super::json(&account), console)
+        destination.deliver(&url, super::json(&account), console)?;
+        noted
     }
 }

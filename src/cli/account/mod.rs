@@ -11,6 +11,7 @@ mod show;
 
 use clap::Subcommand;
 
+use super::audit::Audit;
 use super::console::Console;
 use super::failure::Failure;
 use super::process::{begin, block_on};
@@ -48,15 +49,16 @@ pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> 
     begin(&config)?;
     block_on(async {
         let store = open_store(&config).await?;
+        let audit = || Audit::open(&config.store.data);
         match command {
-            Command::Add(add) => add.run(&store, &config, console).await,
+            Command::Add(add) => add.run(&store, &config, &audit()?, console).await,
             Command::List => list::run(&store, console).await,
             Command::Show(show) => show.run(&store, console).await,
-            Command::Set(set) => set.run(&store, console).await,
-            Command::Rotate(rotate) => rotate.run(&store, &config, console).await,
-            Command::Disable(disable) => disable.run(&store, console).await,
-            Command::Enable(enable) => enable.run(&store, console).await,
-            Command::Remove(remove) => remove.run(&store, console).await,
+            Command::Set(set) => set.run(&store, &audit()?, console).await,
+            Command::Rotate(rotate) => rotate.run(&store, &config, &audit()?, console).await,
+            Command::Disable(disable) => disable.run(&store, &audit()?, console).await,
+            Command::Enable(enable) => enable.run(&store, &audit()?, console).await,
+            Command::Remove(remove) => remove.run(&store, &audit()?, console).await,
         }
     })
 }
@@ -67,14 +69,20 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
     opened.map_err(|error| Failure::because(format!("cannot open the store in {}", config.store.data.display()), &error))
 }
 
+const HINT: &str = "`strongroom account list` shows the accounts";
+
+/// The account, which exists or did exist.
+pub async fn find_with_removed(store: &Store, id: &AccountId) -> Result<Account, Failure> {
+    let found = store.account(id).await.map_err(|error| Failure::of_store(format!("cannot read account {id}"), &error))?;
+    found.ok_or_else(|| Failure::new(format!("there is no account {id}")).with_hint(HINT))
+}
+
 /// The account, which exists and was not removed.
 async fn find(store: &Store, id: &AccountId) -> Result<Account, Failure> {
-    let found = store.account(id).await.map_err(|error| Failure::of_store(format!("cannot read account {id}"), &error))?;
-    let hint = "`strongroom account list` shows the accounts";
-    let account = found.ok_or_else(|| Failure::new(format!("there is no account {id}")).with_hint(hint))?;
+    let account = find_with_removed(store, id).await?;
     match account.removed_at {
         None => Ok(account),
-        Some(at) => Err(Failure::new(format!("account {id} was removed at {}", at.rfc3339())).with_hint(hint)),
+        Some(at) => Err(Failure::new(format!("account {id} was removed at {}", at.rfc3339())).with_hint(HINT)),
     }
 }
 

@@ -1,6 +1,9 @@
 //! `account disable` and `account enable`.
 
+use serde_json::json;
+
 use super::super::arguments::description;
+use super::super::audit::Audit;
 use super::super::console::Console;
 use super::super::failure::Failure;
 use crate::model::access::AccountId;
@@ -24,20 +27,22 @@ pub struct Enable {
 }
 
 impl Disable {
-    pub async fn run(self, store: &Store, console: &mut Console) -> Result<(), Failure> {
+    pub async fn run(self, store: &Store, audit: &Audit, console: &mut Console) -> Result<(), Failure> {
         let id = super::find(store, &self.account).await?.id;
         let disabled = store.disable_account(&id, &self.reason).await;
         disabled.map_err(|error| Failure::of_store(format!("cannot disable account {id}"), &error))?;
+        audit.note("account disable", Some(&id), &json!({ "reason": self.reason }))?;
         let account = super::find(store, &id).await?;
         console.answer_either(&super::json(&account), || format!("Account {id} is disabled\n"))
     }
 }
 
 impl Enable {
-    pub async fn run(self, store: &Store, console: &mut Console) -> Result<(), Failure> {
+    pub async fn run(self, store: &Store, audit: &Audit, console: &mut Console) -> Result<(), Failure> {
         let id = super::find(store, &self.account).await?.id;
         let enabled = store.enable_account(&id).await;
         enabled.map_err(|error| Failure::of_store(format!("cannot enable account {id}"), &error))?;
+        audit.note("account enable", Some(&id), &json!({}))?;
         let account = super::find(store, &id).await?;
         console.answer_either(&super::json(&account), || format!("Account {id} is enabled\n"))
     }

@@ -1,5 +1,6 @@
 //! `account remove`: for good, so it is asked for twice.
 
+use super::super::audit::Audit;
 use super::super::console::Console;
 use super::super::failure::Failure;
 use crate::model::access::AccountId;
@@ -17,7 +18,7 @@ pub struct Remove {
 }
 
 impl Remove {
-    pub async fn run(self, store: &Store, console: &mut Console) -> Result<(), Failure> {
+    pub async fn run(self, store: &Store, audit: &Audit, console: &mut Console) -> Result<(), Failure> {
         let id = super::find(store, &self.account).await?.id;
         let failed = |error| Failure::of_store(format!("cannot remove account {id}"), &error);
         if !self.yes {
@@ -28,6 +29,7 @@ impl Remove {
             confirm(&id, console)?;
         }
         store.remove_account(&id).await.map_err(failed)?;
+        audit.note("account remove", Some(&id), &serde_json::json!({}))?;
         let json = serde_json::json!({ "account": id.as_str(), "removed": true });
         console.answer_either(&json, || format!("Account {id} is removed\n"))
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::audit::Audit;
 use super::super::console::Console;
 use super::super::failure::Failure;
 use super::access_url::{Destination, authority};
@@ -20,13 +21,15 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    pub async fn run(self, store: &Store, config: &Config, console: &mut Console) -> Result<(), Failure> {
+    pub async fn run(self, store: &Store, config: &Config, audit: &Audit, console: &mut Console) -> Result<(), Failure> {
         let account = super::find(store, &self.account).await?;
         let destination = Destination::prepare(self.to.as_deref())?;
         let rotated = store.rotate_account(&account.id).await;
         let password = rotated.map_err(|error| Failure::of_store(format!("cannot rotate account {}", account.id), &error))?;
+        let noted = audit.note("account rotate", Some(&account.id), &serde_json::json!({}));
         console.note(&format!("Account {} has a new password; the old one and all sessions have ended.", account.id));
         let url = AccessUrl::new(account.id.clone(), password, authority(&config.server, config.server.listen));
-        destination.deliver(&url, super::json(&account), console)
+        destination.deliver(&url, super::json(&account), console)?;
+        noted
     }
 }

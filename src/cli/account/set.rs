@@ -1,6 +1,7 @@
 //! `account set`.
 
 use super::super::arguments::{Quota, description, retention};
+use super::super::audit::Audit;
 use super::super::console::Console;
 use super::super::failure::Failure;
 use crate::model::access::AccountId;
@@ -26,13 +27,14 @@ pub struct Set {
 }
 
 impl Set {
-    pub async fn run(self, store: &Store, console: &mut Console) -> Result<(), Failure> {
+    pub async fn run(self, store: &Store, audit: &Audit, console: &mut Console) -> Result<(), Failure> {
         let id = self.account;
         let before = super::find(store, &id).await?;
         let change =
             AccountChange { description: self.description, retention: self.retention, quota_bytes: self.quota.map(|Quota(bytes)| bytes) };
         let changed = store.change_account(&id, change).await;
         let account = changed.map_err(|error| Failure::of_store(format!("cannot change account {id}"), &error))?;
+        audit.note("account set", Some(&id), &super::json(&account))?;
         let days = account.retention.current();
         if days < before.retention.current() {
             let kept = before.retention.current().days();

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use super::super::account::authority;
+use super::super::audit::Audit;
 use super::super::failure::Failure;
-use crate::config::ServerConfig;
+use crate::config::Config;
 use crate::model::access::{AccessUrl, AccountId, Secret};
 use crate::model::account::Kind;
 use crate::model::retention::Retention;
@@ -19,7 +20,7 @@ pub struct FirstAccount {
 }
 
 /// Makes an account where the store has none.
-pub async fn first_account(store: &Store, config: &ServerConfig, address: SocketAddr) -> Result<Option<FirstAccount>, Failure> {
+pub async fn first_account(store: &Store, config: &Config, address: SocketAddr) -> Result<Option<FirstAccount>, Failure> {
     let failed = |error| Failure::of_store("cannot make the first account", &error);
     if store.has_had_accounts().await.map_err(failed)? {
         return Ok(None);
@@ -30,7 +31,13 @@ pub async fn first_account(store: &Store, config: &ServerConfig, address: Socket
         retention: Retention::DEFAULT,
         quota_bytes: None,
     };
+    let audit = Audit::open(&config.store.data)?;
     let (account, password) = store.add_account(new).await.map_err(failed)?;
-    let url = AccessUrl::new(account.id.clone(), password.clone(), authority(config, address));
+    let details = serde_json::json!({ "description": account.description });
+    // The password can be seen only now: a line that is missing is no reason to lose it.
+    if let Err(failure) = audit.note("account add", Some(&account.id), &details) {
+        tracing::error!(error = %failure, "the audit log lacks a line");
+    }
+    let url = AccessUrl::new(account.id.clone(), password.clone(), authority(&config.server, address));
     Ok(Some(FirstAccount { id: account.id, password, url }))
 }

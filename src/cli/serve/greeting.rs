@@ -14,7 +14,8 @@ const ANY_FILE: &str = "/etc/hosts";
 /// Says it. A server whose standard output is gone serves on; where that loses the first access URL, the log says what to do.
 pub fn greet(config: &Config, address: SocketAddr, first: Option<&FirstAccount>, console: &mut Console) {
     let sample = if Path::new("README.md").is_file() { "README.md" } else { ANY_FILE };
-    let said = console.answer(&text(config, address, first, sample));
+    let text = text(config, address, first, sample);
+    let said = if first.is_some() { console.hand_over(&text) } else { console.answer(&text) };
     if let (Err(_), Some(first)) = (said, first) {
         tracing::error!(account.id = %first.id, "the first access URL could not be printed: `strongroom account rotate` makes a new one");
     }

@@ -30,7 +30,7 @@ async fn serve(settings: SettingFlags, config: Config, layers: Layers, log: LogH
     let store = open(&config).await?;
     let server = bind(&config, &store)?;
     // Only once the port is ours, so that the one time its password can be seen is not lost on a busy port.
-    let first = first_start::first_account(&store, &config.server, server.address()).await?;
+    let first = first_start::first_account(&store, &config, server.address()).await?;
     let (stop, shutdown) = shutdown::channel();
     let background = start_background(&store, shutdown.clone());
     greeting::greet(&config, server.address(), first.as_ref(), console);

@@ -29,7 +29,6 @@ pub async fn put_file(head: &RequestHead, account: &Account, body: &mut RequestB
     let store = &head.context.store;
     let mut upload = match store.begin_upload(account, &promise.name, promise.size_bytes).await {
         Ok(upload) => upload,
-        Err(Error::NameTaken(file)) if promise.must_be_new && !promise.is_kept_by(&file, store.now()) => return Err(exists(&file)),
         Err(error) => return refused(head, &promise, error),
     };
     if promise.must_exist {
@@ -123,6 +122,8 @@ fn refused(head: &RequestHead, promise: &Promise, error: Error) -> Result<Respon
     let now = head.context.store.now();
     match error {
         Error::NameTaken(file) if promise.is_kept_by(&file, now) => Ok(stored(head, StatusCode::OK, "Already stored", &file)),
+        // Also where another upload took the name while this one was sent.
+        Error::NameTaken(file) if promise.must_be_new => Err(exists(&file)),
         error => Err(ApiError::from_store(error, now)),
     }
 }

@@ -2,6 +2,9 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
+/// The most rows of one page, whatever limit a client asks for: as many as one read of the catalog gives.
+pub const PAGE_ROWS: usize = 1_000;
+
 /// What a client wants to see of a list.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Query {
@@ -46,6 +49,11 @@ impl Query {
             found.set(key, value)?;
         }
         Ok(found)
+    }
+
+    /// Rows of the page that is asked for; `None` for the whole list.
+    pub fn rows(&self) -> Option<usize> {
+        self.limit.map(|limit| usize::try_from(limit).map_or(PAGE_ROWS, |limit| limit.min(PAGE_ROWS)))
     }
 
     /// The query of the page that follows `last`, with its `?`.

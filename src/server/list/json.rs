@@ -1,12 +1,14 @@
 //! The list as JSON: one object a line, written while it is read, so memory does not grow with the number of files.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::Walk;
+use super::{PAGE_READS, Walk};
 use crate::model::account::Account;
 use crate::model::instant::Instant;
 use crate::model::stored_file::StoredFile;
@@ -28,33 +30,26 @@ pub fn head() -> Response<Body> {
 pub async fn respond(head: &RequestHead, account: &Account, query: Query) -> Result<Response<Body>, ApiError> {
     let store = &head.context.store;
     let failed = |error| ApiError::from_store(error, store.now());
-    let walk = || Walk::new(store.clone(), account.clone(), &query);
-    let last = match query.limit {
-        Some(limit) => last_of(walk(), limit).await.map_err(failed)?,
-        None => None,
+    let mut walk = Walk::new(store.clone(), account.clone(), &query);
+    let mut next = None;
+    let rows = match query.rows() {
+        None => Rows::All(walk),
+        // The link goes into a header, so where the page ends has to be known before its first line: the page is read first, and what
+        // is written is what was read.
+        Some(rows) => {
+            let files = walk.take(rows, PAGE_READS).await.map_err(failed)?;
+            next = walk.rest_begins_after().await.map_err(failed)?;
+            Rows::Held(files.into())
+        }
     };
-    let mut lines = Lines { walk: walk(), until: last.clone(), written: 0, is_done: false };
+    let mut lines = Lines { rows, written: 0, is_done: false };
     let first = lines.piece().await.map_err(failed)?;
     let mut response = labelled(reply::streamed(StatusCode::OK, pieces(first, lines)));
-    if let Some(last) = last {
+    if let Some(last) = next {
         // Relative to the list itself, so it is right whatever name the client knows us by.
         reply::put(response.headers_mut(), LINK, format!("<{}{}>; rel=\"next\"", head.path(), query.after_name(&last)));
     }
     Ok(response)
-}
-
-/// The name at which a list of `limit` files ends, if more follow. It goes into a header, so it has to be known before the
-/// first line is sent; walking there twice costs less than holding the lines.
-async fn last_of(mut walk: Walk, limit: u64) -> StoreResult<Option<Vec<u8>>> {
-    let mut last = None;
-    for _ in 0..limit {
-        match walk.next().await? {
-            Some(file) => last = Some(file.name),
-            None => return Ok(None),
-        }
-    }
-    let has_more = walk.next().await?.is_some();
-    Ok(last.filter(|_| has_more).map(|name| name.as_bytes().to_vec()))
 }
 
 fn labelled(mut response: Response<Body>) -> Response<Body> {
@@ -76,11 +71,26 @@ fn pieces(first: Option<Bytes>, lines: Lines) -> impl Stream<Item = Result<Bytes
 
 /// A list that is being written.
 struct Lines {
-    walk: Walk,
-    /// The last name to write.
-    until: Option<Vec<u8>>,
+    rows: Rows,
     written: u64,
     is_done: bool,
+}
+
+/// Where the lines come from.
+enum Rows {
+    /// All that there are, read while they are written.
+    All(Walk),
+    /// One page.
+    Held(VecDeque<StoredFile>),
+}
+
+impl Rows {
+    async fn next(&mut self) -> StoreResult<Option<StoredFile>> {
+        match self {
+            Self::All(walk) => walk.next().await,
+            Self::Held(files) => Ok(files.pop_front()),
+        }
+    }
 }
 
 impl Lines {
@@ -88,16 +98,11 @@ impl Lines {
     async fn piece(&mut self) -> StoreResult<Option<Bytes>> {
         let mut text = String::new();
         while !self.is_done && text.len() < PIECE_BYTES {
-            let next = self.walk.next().await?;
-            let is_last = |file: &StoredFile| self.until.as_deref().is_some_and(|until| file.name.as_bytes() >= until);
-            match next.filter(|file| self.until.as_deref().is_none_or(|until| file.name.as_bytes() <= until)) {
+            match self.rows.next().await? {
                 Some(file) => {
                     text.push_str(if self.written == 0 { "[\n" } else { ",\n" });
                     text.push_str(&line(&file));
                     self.written += 1;
-                    if is_last(&file) {
-                        self.end(&mut text);
-                    }
                 }
                 None => self.end(&mut text),
             }

@@ -9,15 +9,12 @@ use http::{Method, Response, StatusCode};
 
 use super::error::ApiError;
 use super::headers::accept::{ListForm, list_form};
-use super::headers::query::Query;
+use super::headers::query::{PAGE_ROWS, Query};
 use super::pages;
 use super::reply::{self, Body};
 use super::request::RequestHead;
 use crate::model::account::Account;
 use crate::model::instant::Instant;
-
-/// Rows of one web page.
-const PAGE_ROWS: usize = 1_000;
 
 /// A page never reads more rows than this to find those that a filter wants; it says where it stopped.
 const PAGE_READS: usize = 100_000;
@@ -46,7 +43,7 @@ pub async fn get_list(head: &RequestHead, account: &Account, viewer: Viewer) -> 
 
 async fn page(head: &RequestHead, account: &Account, viewer: Viewer, query: Query) -> Result<Response<Body>, ApiError> {
     let store = &head.context.store;
-    let rows = query.limit.and_then(|limit| usize::try_from(limit).ok()).map_or(PAGE_ROWS, |limit| limit.min(PAGE_ROWS));
+    let rows = query.rows().unwrap_or(PAGE_ROWS);
     let mut walk = Walk::new(store.clone(), account.clone(), &query);
     let files = walk.take(rows, PAGE_READS).await.map_err(|error| ApiError::from_store(error, store.now()))?;
     let next = walk.rest_begins_after().await.map_err(|error| ApiError::from_store(error, store.now()))?;

@@ -1,7 +1,8 @@
 //! A refused client reads its refusal, whether it still sends or not.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::support::TestServer;
 use crate::config::Limits;
@@ -62,6 +63,28 @@ fn the_drains_of_one_network_are_bounded_together() {
     let each: Vec<_> = (0..5).map(|_| taken(&server)).collect();
     assert!(each[..3].iter().all(|taken| *taken > 8 << 20), "{each:?}");
     assert!(each[4] < 6 << 20, "{each:?}");
+}
+
+/// A chunked body was held to the time of a head once its refusal was sent: half the time of the drain.
+#[test]
+fn a_chunked_body_is_drained_for_the_time_of_the_drain_and_no_longer() {
+    let short = Duration::from_millis(300);
+    for length in ["Transfer-Encoding: chunked", "Content-Length: 1000000"] {
+        let server = TestServer::start(Limits { header_time: short, drain_time: short * 6, ..limits() });
+        let mut client = server.connect();
+        client.send(&format!("PUT /refused HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n"));
+        let began = Instant::now();
+        assert!(client.answer().starts_with("HTTP/1.1 405 "));
+        client.0.set_read_timeout(Some(short / 4)).expect("a time-out");
+        let mut closed = false;
+        while !closed && began.elapsed() < short * 40 {
+            let sent = client.0.write_all(b"1\r\nx\r\n");
+            let silence = |error: std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+            closed = sent.is_err() || !client.0.read(&mut [0; 8]).is_err_and(silence);
+        }
+        let drained = began.elapsed();
+        assert!(drained >= short * 5 && drained < short * 40, "{length}: {drained:?} instead of {:?}", short * 6);
+    }
 }
 
 #[test]

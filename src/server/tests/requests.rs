@@ -1,5 +1,7 @@
 //! What every request meets before and after its handler.
 
+use std::io::Write;
+
 use super::support::{End, TestServer};
 use crate::config::Limits;
 use crate::server::test_limits::limits;
@@ -25,6 +27,32 @@ fn url_headers_and_header_count_are_judged_at_the_limit_and_one_beyond() {
     assert_eq!(get(100, 100, 5), "200");
     assert_eq!(get(100, 100, 6), "431");
     assert_eq!(get(100, 1 << 20, 2), "431", "what the parser refuses is read on, so that the client reads the answer");
+}
+
+#[test]
+fn refusals_of_a_head_are_guarded_as_all_answers_and_their_bodies_are_drained() {
+    let server = TestServer::start(Limits { uri_bytes: 100, header_bytes: 200, ..limits() });
+    let long = "a".repeat(200);
+    for (target, header, wanted) in [
+        (format!("/{long}"), String::new(), "414"),
+        ("/".to_owned(), format!("x: {long}\r\n"), "431"),
+        ("/a#b".to_owned(), String::new(), "400"),
+        (format!("/session/{long}"), String::new(), "414"),
+        ("/session/x/#".to_owned(), String::new(), "400"),
+        ("/panic".to_owned(), String::new(), "500"),
+    ] {
+        let mut client = server.connect();
+        let length = if wanted == "500" { 0 } else { 8 << 20 };
+        client.send(&format!("PUT {target} HTTP/1.1\r\nHost: a\r\n{header}Content-Length: {length}\r\n\r\n"));
+        client.0.write_all(&vec![0; length]).expect("the server reads on");
+        let answer = client.answer();
+        assert_eq!(status(&answer), wanted, "{target}");
+        for guard in ["x-content-type-options: nosniff", "default-src 'none'", "cache-control: no-store", "connection: close"] {
+            assert!(answer.contains(guard), "{guard} in {answer}");
+        }
+        assert_eq!(answer.contains("noindex"), target.starts_with("/session/"), "{answer}");
+        assert_eq!(answer.contains("no-referrer"), target.starts_with("/session/"), "{answer}");
+    }
 }
 
 #[test]

@@ -116,9 +116,11 @@ impl TestServer {
         let limits = LiveLimits::new(limits);
         let metrics = Metrics::default();
         let (drains, gate, of_handler) = (Arc::new(Drains::default()), Arc::new(tokio::sync::Notify::new()), limits.clone());
+        let of_front = Arc::clone(&drains);
         let handler = move |peer, request| stand_in(Arc::clone(&drains), of_handler.clone(), Arc::clone(&gate), peer, request);
         let log = AccessLog::new(metrics.clone(), limits.clone());
-        let front = Front { handler, limits, log, metrics: metrics.clone(), trusted_proxies, is_tls: tls.is_some() };
+        let is_tls = tls.is_some();
+        let front = Front { handler, limits, log, metrics: metrics.clone(), drains: of_front, trusted_proxies, is_tls };
         let running = runtime.spawn(Accept::new(front, tls, shutdown).run(acceptor));
         Self { address, metrics, stop: Arc::new(stop), runtime: Some(runtime), running: Some(running) }
     }

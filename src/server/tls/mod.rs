@@ -53,6 +53,14 @@ impl Certificates {
         Ok(Arc::new(Self { clock, own, serving: RwLock::new(Serving { source, pair }) }))
     }
 
+    /// Whether [`Certificates::open`] would refuse the pair that `config` names, or the self-signed one in `data`. Makes nothing.
+    pub fn check(config: &ServerConfig, data: &Path, clock: &Clock) -> Result<()> {
+        match Source::of(config) {
+            Source::Given(certificate, key) => Pair::load(&certificate, &key).map(drop),
+            Source::Own => OwnPair::new(data).look(clock.wall()).map(drop),
+        }
+    }
+
     /// Loads the pair that `config` names now. On an error the old one stays in force.
     pub fn reload(&self, config: &ServerConfig) -> Result<()> {
         self.swap(Source::of(config))

@@ -42,14 +42,22 @@ impl OwnPair {
         self.folder.join("key.pem")
     }
 
-    /// The pair as it lies there; made, and the log says why, where it is missing, damaged, or ends within 30 days.
-    pub fn load_or_make(&self, now: Instant) -> Result<Pair> {
-        let why = match Pair::load(&self.certificate(), &self.key()) {
-            Ok(pair) if !is_due(&pair, now) => return Ok(pair),
+    /// The pair as it lies there, or why another is to be made. An error where a start would be refused.
+    pub fn look(&self, now: Instant) -> Result<std::result::Result<Pair, String>> {
+        Ok(Err(match Pair::load(&self.certificate(), &self.key()) {
+            Ok(pair) if !is_due(&pair, now) => return Ok(Ok(pair)),
             Ok(pair) => format!("the old one ends at {}", pair.ends_at.rfc3339()),
             Err(CertificateError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => "there was none".to_owned(),
             Err(error @ (CertificateError::Read { .. } | CertificateError::KeyForAll { .. })) => return Err(error),
             Err(error) => format!("the old one cannot be used: {error}"),
+        }))
+    }
+
+    /// The pair as it lies there; made, and the log says why, where it is missing, damaged, or ends within 30 days.
+    pub fn load_or_make(&self, now: Instant) -> Result<Pair> {
+        let why = match self.look(now)? {
+            Ok(pair) => return Ok(pair),
+            Err(why) => why,
         };
         self.make(now)?;
         let pair = Pair::load(&self.certificate(), &self.key())?;
@@ -120,7 +128,11 @@ fn alternative_names(host: Option<String>) -> Result<Vec<SanType>> {
 /// Loopback, then what the machine's interfaces have, without those that only mean something on one link.
 fn addresses() -> Vec<IpAddr> {
     let mut all = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    for interface in if_addrs::get_if_addrs().unwrap_or_default() {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the addresses of this machine cannot be read: the self-signed certificate names none but loopback's");
+        Vec::new()
+    });
+    for interface in interfaces {
         let address = interface.ip();
         if all.len() < MOST_ADDRESSES && !all.contains(&address) && !interface.is_link_local() && !interface.is_loopback() {
             all.push(address);

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod contract;
 mod copies;
+pub mod counted;
 pub mod disk;
 mod fault;
 mod folders;

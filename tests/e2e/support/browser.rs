@@ -115,6 +115,15 @@ impl Browser {
         file
     }
 
+    /// Has pages shown in the colours for the dark, or in those for the day.
+    pub fn set_dark(&self, is_dark: bool) {
+        let url = format!("{}/session/{}/goog/cdp/execute", self.origin, self.session);
+        let value = if is_dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
+        let command = json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
+        curl(["-H", "Content-Type: application/json", "-d", &command.to_string(), &url]).expect(200);
+    }
+
     /// What the console said since it was asked last: policy violations, script errors, failed loads.
     pub fn console(&self) -> Vec<String> {
         let url = format!("{}/session/{}/se/log", self.origin, self.session);

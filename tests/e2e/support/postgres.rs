@@ -66,12 +66,24 @@ impl Database {
 
     /// `pg_ctl restart -m immediate`: it dies without a word, and recovers from its log.
     pub fn restart_at_once(&self) {
+        self.stop_engine();
+        self.start_engine();
+    }
+
+    /// Ends the server that the test has to itself, at once and without a checkpoint.
+    pub fn stop_engine(&self) {
         let mut own = self.engine.own.as_ref().expect("the test asked for a server of its own").lock().expect("no test panics with it");
         let first = i32::try_from(own.process.id()).ok().and_then(Pid::from_raw).expect("a process id");
         // SIGQUIT is its immediate shutdown.
         rustix::process::kill_process(first, Signal::QUIT).expect("it runs");
         drop(own.process.wait());
+    }
+
+    /// Starts it again, and waits until it answers.
+    pub fn start_engine(&self) {
+        let mut own = self.engine.own.as_ref().expect("the test asked for a server of its own").lock().expect("no test panics with it");
         own.process = run_server(&own.binaries, own.folder.path(), own.port);
+        drop(own);
     }
 
     /// A connection past the server under test.

@@ -1,0 +1,89 @@
+//! Looking up who asks: the same work for what exists and for what does not.
+
+use std::path::Path;
+
+use super::rig::Rig;
+use crate::model::access::{AccountId, Secret};
+use crate::model::instant::DAY_MICROS;
+use crate::model::retention::Retention;
+use crate::store::accounts::AccountChange;
+use crate::store::catalog::{CatalogError, Connection, Row, Value};
+use crate::store::{rows, sessions};
+
+type Result<T> = std::result::Result<T, CatalogError>;
+
+/// A connection that counts what it is asked.
+struct Counting<'a> {
+    inner: &'a mut dyn Connection,
+    statements: usize,
+}
+
+impl Connection for Counting<'_> {
+    fn execute(&mut self, statement: &str, values: &[Value]) -> Result<u64> {
+        self.statements += 1;
+        self.inner.execute(statement, values)
+    }
+
+    fn query(&mut self, statement: &str, values: &[Value]) -> Result<Vec<Row>> {
+        self.statements += 1;
+        self.inner.query(statement, values)
+    }
+
+    fn script(&mut self, statements: &str) -> Result<()> {
+        self.statements += 1;
+        self.inner.script(statements)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.inner.begin()
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.inner.commit()
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        self.inner.rollback()
+    }
+
+    fn wall_micros(&mut self) -> Result<Option<i64>> {
+        self.inner.wall_micros()
+    }
+
+    fn copy_to(&mut self, path: &Path) -> Result<()> {
+        self.inner.copy_to(path)
+    }
+}
+
+pub(super) async fn a_look_up_is_one_statement_whatever_it_finds(rig: Rig) {
+    let change = AccountChange { retention: Some(Retention::from_days(90).expect("in range")), ..AccountChange::default() };
+    rig.store.change_account(&rig.account.id, change).await.expect("the account exists");
+    let unknown: AccountId = if rig.account.id.as_str() == "ZZZZZZ" { "AAAAAA" } else { "ZZZZZZ" }.parse().expect("a good id");
+    for (id, is_known) in [(rig.account.id.clone(), true), (unknown, false)] {
+        let (found, statements) = rig
+            .store
+            .read(move |inner| {
+                let mut counting = Counting { inner, statements: 0 };
+                Ok((rows::account(&mut counting, &id)?, counting.statements))
+            })
+            .await
+            .expect("the catalog answers");
+        assert_eq!((found.is_some(), statements), (is_known, 1));
+        assert!(found.is_none_or(|account| account.retention.spans().len() == 2), "with its whole history");
+    }
+    let ended = rig.store.make_session(&rig.account).await.expect("a session can be made");
+    rig.pass(2 * DAY_MICROS).await;
+    let live = rig.store.make_session(&rig.account).await.expect("a session can be made");
+    for token in [live, ended, Secret::random()] {
+        let (hash, now) = (token.hash(), rig.store.now());
+        let statements = rig
+            .store
+            .read(move |inner| {
+                let mut counting = Counting { inner, statements: 0 };
+                sessions::look_up(&mut counting, &hash, now).map(|_| counting.statements)
+            })
+            .await
+            .expect("the catalog answers");
+        assert_eq!(statements, 1);
+    }
+}
