@@ -88,10 +88,12 @@ impl Store {
             Err(Error::InDoubt(cause)) => self.find_committed(&sealed, cause).await,
             Err(error) => Err(error),
         };
-        fault_point::pass("row-committed");
         let needed_bytes = quota_bytes(&sealed.key.name, sealed.size_bytes);
         let refusal = match outcome? {
-            Verdict::Stored(file) => return Ok(*file),
+            Verdict::Stored(file) => {
+                fault_point::pass("row-committed");
+                return Ok(*file);
+            }
             Verdict::NameTaken(holder) => Error::NameTaken(holder),
             Verdict::OverQuota { quota_bytes, used_bytes } => Error::OverQuota { quota_bytes, used_bytes, needed_bytes },
             Verdict::Closed(reason) => Error::AccountClosed { reason },

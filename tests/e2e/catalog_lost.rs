@@ -144,7 +144,8 @@ fn a_lost_catalog_is_rebuilt_from_the_blobs_alone() {
         before[0].0.put("/a", b"other").expect(405);
     }
     let files: usize = before.iter().map(|(_, files)| files.len()).sum();
-    let text = format!("{} harms: each start refused, rebuild gives {files} of {files} files with equal name, size, times, SHA-256", harms.len());
+    let text =
+        format!("{} harms: each start refused, rebuild gives {files} of {files} files with equal name, size, times, SHA-256", harms.len());
     figure("D24", "catalog lost", &text, None);
 }
 

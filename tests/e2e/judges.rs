@@ -16,7 +16,9 @@ fn upload_and_crash(server: &mut TestServer, account: &Account, round: u64, seed
     for number in 0..12 {
         let length = usize::try_from(random(seed, 200_000)).expect("small");
         let mut raw = Raw::connect(server);
-        raw.send(format!("PUT /{round}/{number} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: {length}\r\n\r\n"));
+        raw.send(format!(
+            "PUT /{round}/{number} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: {length}\r\n\r\n"
+        ));
         raw.send(tree::bytes(random(seed, u64::MAX), length));
         if number < 10 {
             assert_eq!(raw.answer(SOON).map(|answer| answer.head.status), Some(201));
@@ -24,9 +26,7 @@ fn upload_and_crash(server: &mut TestServer, account: &Account, round: u64, seed
     }
     server.kill();
     server.start_again();
-    wait_until("rows and blobs agree", SOON, || {
-        server.staging_files().is_empty() && account.names().len() == server.blobs(account).len()
-    });
+    wait_until("rows and blobs agree", SOON, || server.staging_files().is_empty() && account.names().len() == server.blobs(account).len());
 }
 
 /// wget fetches every file of the list, and `sha256sum -c` judges.
@@ -49,7 +49,8 @@ fn wget_judges(account: &Account) -> usize {
 fn sql_judges(server: &TestServer, account: &Account) {
     let catalog = rusqlite::Connection::open(server.data().join("catalog.db")).expect("the catalog opens");
     let mut query = catalog.prepare("SELECT random, size, lower(hex(sha256)), state FROM files").expect("a query");
-    let row = |row: &rusqlite::Row| Ok((row.get::<_, String>(0)?, (row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)));
+    let row =
+        |row: &rusqlite::Row| Ok((row.get::<_, String>(0)?, (row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)));
     let rows: BTreeMap<String, (i64, String, String)> = query.query_map([], row).expect("rows").map(|row| row.expect("a row")).collect();
     let mut blobs = BTreeMap::new();
     for path in server.blobs(account) {
@@ -79,6 +80,7 @@ fn outside_judges_find_nothing_wrong_after_crashes() {
         files = wget_judges(&account);
         sql_judges(&server, &account);
     }
-    let text = format!("{rounds} crashes, after each: wget of all + sha256sum -c, SQL ↔ blobs: {rounds}/{rounds} clean, {files} files in the end");
+    let text =
+        format!("{rounds} crashes, after each: wget of all + sha256sum -c, SQL ↔ blobs: {rounds}/{rounds} clean, {files} files in the end");
     figure("D36", "wget, sha256sum, SQL", &text, Some(0x5EED_0036));
 }

@@ -72,7 +72,9 @@ fn many_transfers_fit_into_128_mebibytes() {
     let bound_kib = (32 << 10) + 2 * TRANSFERS * (2 << 10);
     assert!(most_kib <= bound_kib, "{most_kib} KiB");
     assert_eq!(account.names().len(), 1 + usize::try_from(TRANSFERS).expect("small"));
-    let text = format!("{TRANSFERS} uploads and {TRANSFERS} downloads of 256 MiB in 128 MiB: 0 kills, 0 failures, at most {most_kib} KiB resident");
+    let text = format!(
+        "{TRANSFERS} uploads and {TRANSFERS} downloads of 256 MiB in 128 MiB: 0 kills, 0 failures, at most {most_kib} KiB resident"
+    );
     figure("D13", "memory group of 128 MiB", &text, None);
     drop(server);
     drop(group);

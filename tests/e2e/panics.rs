@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
-use crate::support::{SOON, tree, wait_until};
+use crate::support::{Raised, SOON, tree, wait_until};
 
 /// Where uploads panic, in the order in which they come by: in the handler, on a blocking thread, inside the transaction, in the
 /// detached task, and in the handler again. The last two have stored the file.
@@ -48,16 +48,14 @@ fn a_thousand_panics_harm_nobody_else() {
             for _ in 0..READERS {
                 scope.spawn(|| read_until(&server, &basic, &bytes, &is_over, &reads));
             }
+            let _over = Raised(&is_over);
             for number in 0..panics {
                 let mut raw = Raw::connect(&server);
-                raw.send(format!(
-                    "PUT /{number} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: 5\r\n\r\nhello"
-                ));
+                raw.send(format!("PUT /{number} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: 5\r\n\r\nhello"));
                 let status = raw.answer(SOON).map(|answer| answer.head.status);
                 assert!(matches!(status, Some(500 | 503)), "upload {number}: {status:?}");
                 assert!(raw.is_closed_within(SOON), "upload {number}: the connection of a panic is closed");
             }
-            is_over.store(true, Ordering::Relaxed);
         });
         wait_until("no descriptor is left behind", SOON, || descriptors(&server) <= before);
         account.store("/after", b"no lock is poisoned");
@@ -72,7 +70,8 @@ fn a_thousand_panics_harm_nobody_else() {
         server.run(&["check"]).expect_exit(0);
         let reads = reads.load(Ordering::Relaxed);
         assert!(reads > 50, "others were served meanwhile: {reads}");
-        let text = format!("{panics} panics, each 500 or 503 and closed; {reads} reads beside them whole; descriptors {before} before and after");
+        let text =
+            format!("{panics} panics, each 500 or 503 and closed; {reads} reads beside them whole; descriptors {before} before and after");
         figure("D31", catalog, &text, None);
     }
 }

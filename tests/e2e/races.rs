@@ -114,7 +114,9 @@ fn cut_uploads_leave_nothing_behind() {
     assert_eq!(server.blobs(&account).len(), 1);
     let difference = free().abs_diff(before);
     assert!(difference <= 4_096, "the space is back: {difference} bytes are not");
-    let text = format!("{rounds} uploads cut at random bytes (FIN, RST, half-close, stall; HTTP/1.0 and 1.1): 0 visible, 0 staging files, space back");
+    let text = format!(
+        "{rounds} uploads cut at random bytes (FIN, RST, half-close, stall; HTTP/1.0 and 1.1): 0 visible, 0 staging files, space back"
+    );
     figure("D21", "plain", &text, Some(0x5EED_0001));
     // The names are free, and what was promised to the cut uploads is free.
     account.store("/cut/0", b"again");

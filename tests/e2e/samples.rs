@@ -13,7 +13,8 @@ use crate::support::tree;
 
 /// When every sample was made, so that its files are alive.
 const MADE_AT: i64 = 1_800_000_000;
-const FILES: [(&str, usize); 5] = [("/a", 0), ("/db/dump.sql.gz", 20_000), ("/%C3%A9%20%40%25", 5_000), ("/.hidden/x", 1), ("/after/raise", 300)];
+const FILES: [(&str, usize); 5] =
+    [("/a", 0), ("/db/dump.sql.gz", 20_000), ("/%C3%A9%20%40%25", 5_000), ("/.hidden/x", 1), ("/after/raise", 300)];
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/samples")
@@ -47,7 +48,13 @@ fn a_sample_is_written_where_one_is_wanted() {
     let mut server = Setup::new().clock(&clock).start();
     fill(&server);
     server.stop();
-    let made = Command::new("tar").arg("-C").arg(server.home()).args(["--owner=0", "--group=0", "-czf"]).arg(path).args(["access-urls", "data"]).status();
+    let made = Command::new("tar")
+        .arg("-C")
+        .arg(server.home())
+        .args(["--owner=0", "--group=0", "-czf"])
+        .arg(path)
+        .args(["access-urls", "data"])
+        .status();
     assert!(made.expect("tar runs").success());
 }
 
@@ -58,10 +65,8 @@ fn every_sample_opens_with_every_byte() {
     for sample in std::fs::read_dir(samples()).expect("the samples are there").map(|entry| entry.expect("an entry").path()) {
         let mut server = Setup::new().clock(&clock).sample(&sample).start();
         let urls = std::fs::read_to_string(server.home().join("access-urls")).expect("the access URLs are there");
-        let accounts: Vec<_> = urls
-            .lines()
-            .map(|url| crate::support::account::Account::from_access_url(server.site(), url).expect("an access URL"))
-            .collect();
+        let accounts: Vec<_> =
+            urls.lines().map(|url| crate::support::account::Account::from_access_url(server.site(), url).expect("an access URL")).collect();
         for (account, days) in accounts.iter().zip([30, 200]) {
             for (place, (name, _)) in FILES.iter().enumerate() {
                 account.expect_file(name, &bytes(place));
@@ -76,7 +81,12 @@ fn every_sample_opens_with_every_byte() {
         count += 1;
     }
     assert!(count > 0, "there is a sample");
-    figure("D26", "samples", &format!("{count} opened, every file byte-identical; a catalog newer by one opens, by two is refused in words"), None);
+    figure(
+        "D26",
+        "samples",
+        &format!("{count} opened, every file byte-identical; a catalog newer by one opens, by two is refused in words"),
+        None,
+    );
 }
 
 /// A catalog that was migrated once more than this version can still be opened, since a migration only adds; one more cannot.

@@ -125,7 +125,8 @@ fn transfers_over_bad_lines_end_right_or_fail_cleanly() {
     let before = descriptors(&server);
     let mut kept = vec![("/stored".to_owned(), stored.clone())];
     let mut told = Vec::new();
-    let start = |part: &str| (0..TRANSFERS).map(|number| begin(&network, &account, folder.path(), part, number, 600_000)).collect::<Vec<_>>();
+    let start =
+        |part: &str| (0..TRANSFERS).map(|number| begin(&network, &account, folder.path(), part, number, 600_000)).collect::<Vec<_>>();
     let mut finish = |part: &str, transfers| {
         let (stored_now, done) = end(transfers, &stored);
         kept.extend(stored_now);

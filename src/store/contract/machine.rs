@@ -237,8 +237,7 @@ impl Machine {
         self.seen = now;
         let account = self.rig.fresh_account().await;
         let page = self.rig.store.list(&account, &Default::default()).await.map_err(|error| error.to_string())?;
-        let listed: BTreeSet<(String, bool)> =
-            page.files.iter().map(|file| (file.name.to_string(), file.damaged_at.is_some())).collect();
+        let listed: BTreeSet<(String, bool)> = page.files.iter().map(|file| (file.name.to_string(), file.damaged_at.is_some())).collect();
         let expected: BTreeSet<(String, bool)> =
             self.model.listed(now).into_iter().map(|(name, is_marked)| (path(name), is_marked)).collect();
         same("the list", listed, expected)?;
@@ -305,9 +304,8 @@ fn live_seeds(kinds: (BlobsKind, CatalogKind), first: u64, seeds: u64) -> u64 {
         let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &numbers));
         let shared = std::cell::RefCell::new(kept.take());
         let steps = proptest::collection::vec(step(), STEPS).prop_map(|steps| steps);
-        let outcome = runner.run(&steps, |steps| {
-            runtime.block_on(live(&mut shared.borrow_mut(), kinds, &steps)).map_err(TestCaseError::fail)
-        });
+        let outcome =
+            runner.run(&steps, |steps| runtime.block_on(live(&mut shared.borrow_mut(), kinds, &steps)).map_err(TestCaseError::fail));
         match outcome {
             Ok(()) => kept = shared.into_inner(),
             Err(TestError::Fail(why, steps)) => panic!("D33, STRONGROOM_SEED={seed}: {why}, after {steps:#?}"),
@@ -341,13 +339,13 @@ fn random_lives_go_as_the_model_says_on_disk_with_sqlite() {
 #[test]
 fn random_lives_go_as_the_model_says_in_memory_with_postgresql() {
     if crate::store::catalog::testing::postgres_url().is_some() {
-        random_lives((BlobsKind::Memory, CatalogKind::Postgres), "memory, PostgreSQL", 20, 500);
+        random_lives((BlobsKind::Memory, CatalogKind::Postgres), "memory, PostgreSQL", 10, 500);
     }
 }
 
 #[test]
 fn random_lives_go_as_the_model_says_on_disk_with_postgresql() {
     if crate::store::catalog::testing::postgres_url().is_some() {
-        random_lives((BlobsKind::Disk, CatalogKind::Postgres), "disk, PostgreSQL", 20, 500);
+        random_lives((BlobsKind::Disk, CatalogKind::Postgres), "disk, PostgreSQL", 10, 500);
     }
 }

@@ -72,6 +72,7 @@ impl Database {
         rustix::process::kill_process(first, Signal::QUIT).expect("it runs");
         drop(own.process.wait());
         own.process = run_server(&own.binaries, own.folder.path(), own.port);
+        eventually("PostgreSQL has recovered", SOON, || self.engine.base.connect(postgres::NoTls).ok());
     }
 
     /// A connection past the server under test.
