@@ -89,10 +89,12 @@ impl Store {
             // The blob is there and is adopted by the next reconciliation: nobody may hear that nothing was stored.
             Err(error) => Err(Error::NotEntered { disk_is_full: matches!(error, Error::DiskFull { .. }), source: error.into() }),
         };
-        fault_point::pass("row-committed");
         let needed_bytes = quota_bytes(&sealed.key.name, sealed.size_bytes);
         let refusal = match outcome? {
-            Verdict::Stored(file) => return Ok(*file),
+            Verdict::Stored(file) => {
+                fault_point::pass("row-committed");
+                return Ok(*file);
+            }
             Verdict::NameTaken(holder) => Error::NameTaken(holder),
             Verdict::OverQuota { quota_bytes, used_bytes } => Error::OverQuota { quota_bytes, used_bytes, needed_bytes },
             Verdict::Closed(reason) => Error::AccountClosed { reason },

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
-use crate::support::{SOON, tree, wait_until};
+use crate::support::{Raised, SOON, tree, wait_until};
 
 /// Where uploads panic, in the order in which they come by: in the handler, on a blocking thread, inside the transaction, in the
 /// detached task, and in the handler again. The last two have stored the file.
@@ -48,6 +48,7 @@ fn a_thousand_panics_harm_nobody_else() {
             for _ in 0..READERS {
                 scope.spawn(|| read_until(&server, &basic, &bytes, &is_over, &reads));
             }
+            let _over = Raised(&is_over);
             for number in 0..panics {
                 let mut raw = Raw::connect(&server);
                 raw.send(format!("PUT /{number} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic}\r\nContent-Length: 5\r\n\r\nhello"));
@@ -55,7 +56,6 @@ fn a_thousand_panics_harm_nobody_else() {
                 assert!(matches!(status, Some(500 | 503)), "upload {number}: {status:?}");
                 assert!(raw.is_closed_within(SOON), "upload {number}: the connection of a panic is closed");
             }
-            is_over.store(true, Ordering::Relaxed);
         });
         wait_until("no descriptor is left behind", SOON, || descriptors(&server) <= before);
         account.store("/after", b"no lock is poisoned");

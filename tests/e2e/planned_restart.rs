@@ -12,7 +12,7 @@ use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
-use crate::support::{SOON, is_nightly, program, skip, tree};
+use crate::support::{Raised, SOON, is_nightly, program, skip, tree};
 
 const UPLOADS: usize = 32;
 const CLIENTS: u64 = 4;
@@ -92,10 +92,10 @@ fn a_planned_restart_refuses_no_connection() {
         for _ in 0..CLIENTS {
             scope.spawn(|| ask_until_over(port, &account, &is_over, &counts));
         }
+        let _over = Raised(&is_over);
         for round in 0..restarts {
             restart_under_uploads(&mut server, &account, round);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     for round in 0..restarts {
         account.expect_file(&format!("/{round}/0"), &tree::bytes(u64::from(round) + 1, 300_000));

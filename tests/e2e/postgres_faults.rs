@@ -12,7 +12,7 @@ use crate::support::postgres::{Database, private_database};
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
-use crate::support::{is_nightly, tree, wait_until};
+use crate::support::{Raised, is_nightly, tree, wait_until};
 
 const UPLOADERS: u64 = 16;
 /// The longest that a request may wait for its 503: for the account, for the commit, and for the look after a commit in doubt.
@@ -80,13 +80,13 @@ fn under_load(part: &str, times: u32, harm: impl Fn(&Database, u32)) {
             let (account, is_over, told) = (&account, &is_over, &told);
             scope.spawn(move || upload_until_over(port, account, client, is_over, told));
         }
+        let _over = Raised(&is_over);
         for time in 0..times {
             let before = told.lock().expect("no client panics").kept.len();
             wait_until("the load is a load", Duration::from_secs(20), || told.lock().expect("no client panics").kept.len() > before + 20);
             harm(&database, time);
             back = back.max(time_until_back(&account, &format!("{part} {time}")));
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     let told = told.into_inner().expect("no client panicked");
     expect_as_told(&mut server, &account, &told);

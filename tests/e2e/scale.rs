@@ -7,7 +7,7 @@ use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
-use crate::support::{SOON, is_nightly, skip_nightly, tree, wait_until};
+use crate::support::{Raised, SOON, is_nightly, skip_nightly, tree, wait_until};
 
 const MIB: u64 = 1 << 20;
 const TRANSFERS: u64 = 32;
@@ -255,9 +255,9 @@ fn a_slow_reader_of_a_long_list_holds_nothing() {
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
+        let _over = Raised(is_over);
         put_small_files(&server, &account, "/put", puts);
         account.head("/sample").expect(200);
-        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     let most = most.into_inner();
     assert!(most < 16 * MIB, "the log of the catalog grew to {most} bytes");

@@ -339,13 +339,13 @@ fn random_lives_go_as_the_model_says_on_disk_with_sqlite() {
 #[test]
 fn random_lives_go_as_the_model_says_in_memory_with_postgresql() {
     if crate::store::catalog::testing::postgres_url().is_some() {
-        random_lives((BlobsKind::Memory, CatalogKind::Postgres), "memory, PostgreSQL", 20, 500);
+        random_lives((BlobsKind::Memory, CatalogKind::Postgres), "memory, PostgreSQL", 10, 500);
     }
 }
 
 #[test]
 fn random_lives_go_as_the_model_says_on_disk_with_postgresql() {
     if crate::store::catalog::testing::postgres_url().is_some() {
-        random_lives((BlobsKind::Disk, CatalogKind::Postgres), "disk, PostgreSQL", 20, 500);
+        random_lives((BlobsKind::Disk, CatalogKind::Postgres), "disk, PostgreSQL", 10, 500);
     }
 }

@@ -38,6 +38,15 @@ pub fn wait_until(what: &str, deadline: Duration, mut holds: impl FnMut() -> boo
     eventually(what, deadline, || holds().then_some(()));
 }
 
+/// Raises its flag when dropped: threads that run until then end with a test that fails, too.
+pub struct Raised<'a>(pub &'a std::sync::atomic::AtomicBool);
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// Says loudly that a test proved nothing. Fails where the tools were promised.
 pub fn skip(why: &str) {
     assert!(std::env::var("STRONGROOM_TEST_TOOLS").as_deref() != Ok("required"), "a tool is missing: {why}");

@@ -83,7 +83,7 @@ impl Database {
     pub fn start_engine(&self) {
         let mut own = self.engine.own.as_ref().expect("the test asked for a server of its own").lock().expect("no test panics with it");
         own.process = run_server(&own.binaries, own.folder.path(), own.port);
-        drop(own);
+        eventually("PostgreSQL has recovered", SOON, || self.engine.base.connect(postgres::NoTls).ok());
     }
 
     /// A connection past the server under test.
