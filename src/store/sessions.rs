@@ -10,6 +10,8 @@ use crate::model::instant::{DAY_MICROS, Instant};
 const LIFE_MICROS: i64 = DAY_MICROS;
 /// How long an ended session is remembered, so that it is told from one that never was.
 const REMEMBERED_MICROS: i64 = 30 * DAY_MICROS;
+/// An account's id that stands for none.
+const NOBODY: &str = "NOBODY";
 
 /// What a token opens now.
 #[derive(Clone, Debug)]
@@ -51,13 +53,15 @@ impl Store {
         let (hash, now) = (token.hash(), self.now());
         self.read(move |connection| {
             let found = connection.query("SELECT account, ends_at FROM sessions WHERE token = $1", &[hash.as_bytes()[..].into()])?;
-            let Some(row) = found.first() else { return Ok(Session::Unknown) };
-            let ends_at = Instant::from_micros(row.int(1)?);
-            if now.micros_since(ends_at) >= REMEMBERED_MICROS {
+            let row = found.first();
+            let owner = row.map(|row| row.text(0)).transpose()?.and_then(|owner| owner.parse::<AccountId>().ok());
+            let ends_at = row.map(|row| row.int(1)).transpose()?.map(Instant::from_micros);
+            // Of a token that nobody has, the owner is looked up all the same.
+            let owner = owner.or_else(|| NOBODY.parse().ok());
+            let account = owner.map(|id| rows::account_of_stranger(connection, &id)).transpose()?.flatten();
+            let Some(ends_at) = ends_at.filter(|ends_at| now.micros_since(*ends_at) < REMEMBERED_MICROS) else {
                 return Ok(Session::Unknown);
-            }
-            let account = row.text(0)?.parse::<AccountId>().ok();
-            let account = account.map(|id| rows::account(connection, &id)).transpose()?.flatten();
+            };
             Ok(match account.filter(|account| account.is_open() && now < ends_at) {
                 Some(account) => Session::Live { account: Box::new(account), ends_at },
                 None => Session::Ended,
