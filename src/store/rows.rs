@@ -49,9 +49,10 @@ pub(super) fn account(connection: &mut dyn Connection, id: &AccountId) -> Result
 /// The account of an id that a stranger may have made up. One that nobody has costs as much time as one that somebody has, or the
 /// time of an answer would tell which accounts there are: the first account stands in for it, and is read like any other.
 pub(super) fn account_of_stranger(connection: &mut dyn Connection, id: &AccountId) -> Result<Option<Account>> {
+    // No id is below the least, so the greater of the two is the one that is asked for, where there is one.
     let statement = format!(
-        "SELECT {ACCOUNT_COLUMNS} FROM accounts \
-         WHERE id = COALESCE((SELECT id FROM accounts WHERE id = $1), (SELECT MIN(id) FROM accounts))"
+        "SELECT {ACCOUNT_COLUMNS} FROM accounts WHERE id = (SELECT MAX(id) FROM \
+         (SELECT id FROM accounts WHERE id = $1 UNION ALL SELECT MIN(id) FROM accounts) AS candidates)"
     );
     let rows = connection.query(&statement, &[id.as_str().into()])?;
     let read = rows.first().map(|row| account_of(connection, row)).transpose()?;
