@@ -50,10 +50,10 @@ pub struct EndedFile {
 }
 
 impl Store {
-    /// The account, removed ones included; `None` when there never was one.
+    /// The account, removed ones included; `None` when there never was one, which takes as much time to say.
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>> {
         let id = id.clone();
-        self.read(move |connection| rows::account(connection, &id)).await
+        self.read(move |connection| rows::account_of_stranger(connection, &id)).await
     }
 
     /// All accounts that were not removed, by id.

@@ -136,10 +136,10 @@ fn no_name_leads_out_of_the_store() {
     let begun = trace.find("begun@").expect("the first upload has a key");
     let begun = begun + trace[begun..].find('\n').expect("more follows");
     let data = server.data().canonicalize().expect("the data directory is there");
-    // Guarded time asks again and again which boot this is.
-    let boot = Path::new("/proc/sys/kernel/random/boot_id");
+    // Guarded time asks again and again which boot this is, and the allocator whether it may give memory back.
+    let of_the_system = ["/proc/sys/kernel/random/boot_id", "/proc/sys/vm/overcommit_memory"];
     let is_ours = |path: &PathBuf| {
-        if path.starts_with(boot) {
+        if of_the_system.iter().any(|file| path.starts_with(file)) {
             return true;
         }
         let path = if path.is_absolute() { path.clone() } else { server.home().join(path) };

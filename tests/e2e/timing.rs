@@ -88,7 +88,7 @@ fn wrong_logins_of_every_kind_take_the_same_time() {
         return skip_nightly("20,000 pairs of wrong logins, five times");
     }
     let clock = TestClock::new();
-    let server = Setup::new().clock(&clock).set("log_level", "warn").start();
+    let server = Setup::new().clock(&clock).set("log_level", "warn").set("login_failures_per_minute_in_all", 100_000_000).start();
     let account = server.account();
     account.store("/a", b"x");
     let disabled = server.add_account(&[]);

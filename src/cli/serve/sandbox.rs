@@ -16,8 +16,10 @@ use crate::store::home;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// What the standard library reads to know how many threads to start, and the clock to tell one boot from the next.
-const OF_THE_SYSTEM: [&str; 4] = ["/proc/self/cgroup", "/proc/self/mountinfo", "/sys/fs/cgroup", "/proc/sys/kernel/random/boot_id"];
+/// What the standard library reads to know how many threads to start, the clock to tell one boot from the next, and the allocator
+/// before it gives memory back.
+const OF_THE_SYSTEM: [&str; 5] =
+    ["/proc/self/cgroup", "/proc/self/mountinfo", "/sys/fs/cgroup", "/proc/sys/kernel/random/boot_id", "/proc/sys/vm/overcommit_memory"];
 
 /// What finding a PostgreSQL server by its name, and believing its certificate, takes.
 const OF_NAMES_AND_AUTHORITIES: [&str; 17] = [

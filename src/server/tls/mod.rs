@@ -101,6 +101,8 @@ impl Certificates {
             .with_cert_resolver(Arc::new(InForce(Arc::clone(self))));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.max_early_data_size = 0;
+        // All suites are good; that one of our order is taken keeps whoever is between from having a say.
+        config.ignore_client_order = true;
         TlsAcceptor::from(Arc::new(config))
     }
 
