@@ -40,7 +40,7 @@ impl Store {
     async fn look_after_blobs(&self, was_clean: bool, shutdown: &Shutdown) {
         if !was_clean {
             self.inner.catalog.integrity_check().await.unwrap_or_else(|error| {
-                drop(self.inner.suspension.suspend(&super::chain(&error)));
+                drop(self.suspend_writes(&super::chain(&error)));
             });
         }
         tokio::join!(self.every(DAY, shutdown, "reconciliation", || self.reconcile_and_tell(shutdown)), async {

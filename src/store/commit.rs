@@ -55,7 +55,7 @@ impl Store {
         last_bytes: Vec<u8>,
         expected: Vec<Sha256Digest>,
     ) -> Result<Sealed> {
-        self.inner.suspension.check()?;
+        self.check_writes()?;
         let kept_from = self.inner.time.kept_from();
         let published = self
             .blocking(move |_| {

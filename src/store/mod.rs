@@ -98,6 +98,8 @@ impl Store {
     /// Health now; asks the catalog.
     pub async fn health(&self) -> Health {
         let answer = self.read(|connection| connection.query("SELECT value FROM counters WHERE name = 'control'", &[])).await;
+        // Whoever asks is the first to hear of an error that the catalog met by itself.
+        drop(self.check_writes());
         Health {
             writes_suspended: self.inner.suspension.reason(),
             expiry_paused: self.inner.time.paused(),
@@ -127,8 +129,23 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
     {
-        self.inner.suspension.check()?;
+        self.check_writes()?;
         self.inner.catalog.write(work).await.map_err(|error| self.catalog_failed(error))
+    }
+
+    /// `WritesSuspended` after an error of the disk under blobs or catalog. A commit that met one is in doubt for whoever asked for it,
+    /// and the last write for everybody.
+    fn check_writes(&self) -> Result<()> {
+        if self.inner.catalog.writes_suspended() {
+            return Err(self.suspend_writes("the catalog's disk reported an error"));
+        }
+        self.inner.suspension.check()
+    }
+
+    /// Ends writing, the catalog's too: it would else empty its log when it is closed, onto a disk that may lie by now.
+    fn suspend_writes(&self, why: &str) -> Error {
+        self.inner.catalog.suspend_writes();
+        self.inner.suspension.suspend(why)
     }
 
     /// Runs blocking work on the blobs. It runs to its end even when the caller goes away.
@@ -149,7 +166,7 @@ impl Store {
                 tracing::warn!(error = %chain(&error), "the catalog's disk is full");
                 Error::DiskFull { free_bytes: 0, needed_bytes: 0 }
             }
-            Fault::Io => self.inner.suspension.suspend(&chain(&error)),
+            Fault::Io => self.suspend_writes(&chain(&error)),
             Fault::InDoubt => Error::InDoubt(error.into()),
         }
     }
@@ -161,7 +178,7 @@ impl Store {
                 tracing::warn!(error = %chain(&error), "the disk is full");
                 Error::DiskFull { free_bytes: 0, needed_bytes }
             }
-            BlobFault::Io => self.inner.suspension.suspend(&chain(&error)),
+            BlobFault::Io => self.suspend_writes(&chain(&error)),
             BlobFault::Unavailable => Error::Unavailable(error.into()),
             BlobFault::NotFound | BlobFault::Failed => Error::Internal(error.into()),
         }

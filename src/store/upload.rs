@@ -70,7 +70,7 @@ impl Store {
         }
         let account = fresh.ok_or(Error::NotFound)?;
         closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason }))?;
-        self.inner.suspension.check()?;
+        self.check_writes()?;
         let promise = self.admit(&account, name, size_bytes).await?;
         let staged = self.blocking(super::blobs::Blobs::stage).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
         let sink = Box::new(Sink { staged, hasher: Hasher::default(), promise });
