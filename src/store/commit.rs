@@ -58,7 +58,7 @@ impl Store {
         self.check_writes()?;
         let kept_from = self.inner.time.kept_from();
         let published = self
-            .blocking(move |_| {
+            .blocking_write(move |_| {
                 sink.take_in(&last_bytes).map_err(Unsealed::Disk)?;
                 let Sink { staged, hasher, promise } = *sink;
                 let (sha256, sums) = hasher.finish();

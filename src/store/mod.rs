@@ -38,6 +38,7 @@ mod model_check;
 
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::model::instant::Instant;
@@ -62,12 +63,17 @@ struct Inner {
     time: StoreTime,
     promises: Arc<Promises>,
     suspension: Suspension,
+    /// Places on blocking threads for those that write, who may have to wait long for a disk: the other threads are for reading.
+    writers: Arc<Semaphore>,
     /// Commits and marks that go on when their caller has gone.
     tasks: TaskTracker,
     settings: Settings,
     /// Holds the lock of the data directory for as long as the store is open.
     _home: Option<Home>,
 }
+
+/// Half of the runtime's blocking threads. No disk syncs faster for more callers at once.
+const WRITERS: usize = 256;
 
 /// What of the configuration matters after opening.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +162,25 @@ impl Store {
     {
         let blobs = Arc::clone(&self.inner.blobs);
         tokio::task::spawn_blocking(move || work(&*blobs)).await.map_err(|panic| Error::Internal(panic.into()))
+    }
+
+    /// As [`Store::blocking`], for work that writes.
+    async fn blocking_write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Blobs) -> T + Send + 'static,
+    {
+        let place = self.writer_place().await;
+        self.blocking(move |blobs| {
+            let _place = place;
+            work(blobs)
+        })
+        .await
+    }
+
+    /// To be held on the blocking thread for as long as it writes.
+    async fn writer_place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.inner.writers).acquire_owned().await.expect("the places are never closed")
     }
 
     fn catalog_failed(&self, error: CatalogError) -> Error {
