@@ -13,6 +13,7 @@ mod lifecycle;
 mod list;
 mod pages;
 mod permissions;
+mod power_cut;
 mod put;
 mod races;
 mod random_lives;

@@ -1,5 +1,6 @@
 //! How a test's server is set up, before it is started.
 
+use super::account::Account;
 use super::clock::TestClock;
 use super::postgres::{self, Database};
 use super::server::TestServer;
@@ -15,6 +16,8 @@ pub struct Setup {
     pub(super) program: Vec<String>,
     pub(super) disk: Option<String>,
     pub(super) files: Vec<(String, Vec<u8>)>,
+    pub(super) faults: Vec<(String, String)>,
+    pub(super) data: Option<std::path::PathBuf>,
 }
 
 impl Setup {
@@ -58,8 +61,25 @@ impl Setup {
         self
     }
 
+    /// A fault point of the server and what happens there: `fault("folder-sync", "return")`.
+    pub fn fault(mut self, name: &str, action: &str) -> Self {
+        self.faults.push((name.to_owned(), action.to_owned()));
+        self
+    }
+
+    /// Keeps the data in this folder, which outlives the server.
+    pub fn data(mut self, folder: &std::path::Path) -> Self {
+        self.data = Some(folder.to_owned());
+        self
+    }
+
     pub fn start(self) -> TestServer {
         TestServer::launch(self)
+    }
+
+    /// Starts on a store that is there already and knows `account`; or says why the server refused.
+    pub fn start_on_store(self, account: &Account) -> Result<TestServer, String> {
+        TestServer::launch_on_store(self, account)
     }
 
     /// The same server on SQLite, then on PostgreSQL in a database of its own.
