@@ -25,3 +25,4 @@ mod sessions;
 mod smuggling;
 mod support;
 mod walk_through;
+mod weak_disk;

@@ -18,6 +18,7 @@ pub mod replay;
 pub mod server;
 pub mod setup;
 pub mod tree;
+pub mod weak_disk;
 pub mod workload;
 
 use std::io::Write as _;
