@@ -1,6 +1,7 @@
 //! The whole behaviour, through the binary: a real server, real curl, wget, tar and Chromium, a file per feature.
 
 mod accounts;
+mod bad_disk;
 mod catalog_lost;
 mod command_line;
 mod crash;

@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod replay;
 pub mod server;
 pub mod setup;
+pub mod strace;
 pub mod tree;
 pub mod weak_disk;
 pub mod workload;
