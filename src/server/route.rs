@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Response};
 use hyper::body::Incoming;

@@ -63,7 +63,7 @@ impl Store {
     async fn check_catalog(&self) {
         match self.inner.catalog.integrity_check().await {
             Ok(()) => {}
-            Err(error) if matches!(error.fault, Fault::Failed | Fault::Io) => drop(self.inner.suspension.suspend(&super::chain(&error))),
+            Err(error) if matches!(error.fault, Fault::Failed | Fault::Io) => drop(self.suspend_writes(&super::chain(&error))),
             Err(error) => tracing::warn!(error = %super::chain(&error), "the catalog could not be checked after an end that was not clean"),
         }
     }

@@ -56,10 +56,10 @@ impl Store {
         last_bytes: Vec<u8>,
         expected: Vec<Sha256Digest>,
     ) -> Result<Sealed> {
-        self.inner.suspension.check()?;
+        self.check_writes()?;
         let kept_from = self.inner.time.kept_from();
         let published = self
-            .blocking(move |_| {
+            .blocking_write(move |_| {
                 sink.take_in(&last_bytes).map_err(Unsealed::Disk)?;
                 let Sink { staged, hasher, promise } = *sink;
                 let (sha256, sums) = hasher.finish();

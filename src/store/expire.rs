@@ -80,10 +80,10 @@ impl Store {
     /// The files whose bytes are durably gone now. A disk error ends writing, as everywhere on a write path: a removal whose sync
     /// failed is not tried again before a restart.
     async fn unlink(&self, doomed: Vec<StoredFile>) -> Result<Vec<StoredFile>> {
-        self.inner.suspension.check()?;
+        self.check_writes()?;
         let (gone, failed) = self.blocking(move |blobs| unlink(blobs, doomed)).await?;
         match failed {
-            Some(error) => Err(self.inner.suspension.suspend(&super::chain(&error))),
+            Some(error) => Err(self.suspend_writes(&super::chain(&error))),
             None => Ok(gone),
         }
     }

@@ -40,6 +40,7 @@ mod model_check;
 
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::model::instant::Instant;
@@ -64,12 +65,17 @@ struct Inner {
     time: StoreTime,
     promises: Arc<Promises>,
     suspension: Suspension,
+    /// Places on blocking threads for those that write, who may have to wait long for a disk: the other threads are for reading.
+    writers: Arc<Semaphore>,
     /// Commits and marks that go on when their caller has gone.
     tasks: TaskTracker,
     settings: Settings,
     /// Holds the lock of the data directory for as long as the store is open.
     _home: Option<Home>,
 }
+
+/// Half of the runtime's blocking threads. No disk syncs faster for more callers at once.
+const WRITERS: usize = 256;
 
 /// What of the configuration matters after opening.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +106,8 @@ impl Store {
     /// Health now; asks the catalog.
     pub async fn health(&self) -> Health {
         let answer = self.read(|connection| connection.query("SELECT value FROM counters WHERE name = 'control'", &[])).await;
+        // Whoever asks is the first to hear of an error that the catalog met by itself.
+        drop(self.check_writes());
         Health {
             writes_suspended: self.inner.suspension.reason(),
             expiry_paused: self.inner.time.paused(),
@@ -138,8 +146,23 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut dyn Connection) -> std::result::Result<T, CatalogError> + Send + 'static,
     {
-        self.inner.suspension.check()?;
+        self.check_writes()?;
         self.inner.catalog.write(work).await.map_err(|error| self.catalog_failed(error))
+    }
+
+    /// `WritesSuspended` after an error of the disk under blobs or catalog. A commit that met one is in doubt for whoever asked for it,
+    /// and the last write for everybody.
+    fn check_writes(&self) -> Result<()> {
+        if self.inner.catalog.writes_suspended() {
+            return Err(self.suspend_writes("the catalog's disk reported an error"));
+        }
+        self.inner.suspension.check()
+    }
+
+    /// Ends writing, the catalog's too: it would else empty its log when it is closed, onto a disk that may lie by now.
+    fn suspend_writes(&self, why: &str) -> Error {
+        self.inner.catalog.suspend_writes();
+        self.inner.suspension.suspend(why)
     }
 
     /// Runs blocking work on the blobs. It runs to its end even when the caller goes away.
@@ -150,6 +173,25 @@ impl Store {
     {
         let blobs = Arc::clone(&self.inner.blobs);
         tokio::task::spawn_blocking(move || work(&*blobs)).await.map_err(|panic| Error::Internal(panic.into()))
+    }
+
+    /// As [`Store::blocking`], for work that writes.
+    async fn blocking_write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Blobs) -> T + Send + 'static,
+    {
+        let place = self.writer_place().await;
+        self.blocking(move |blobs| {
+            let _place = place;
+            work(blobs)
+        })
+        .await
+    }
+
+    /// To be held on the blocking thread for as long as it writes.
+    async fn writer_place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.inner.writers).acquire_owned().await.expect("the places are never closed")
     }
 
     /// What cannot be read now was written before: only a failed write ends writing.
@@ -168,7 +210,7 @@ impl Store {
                 tracing::warn!(error = %chain(&error), "the catalog's disk is full");
                 Error::DiskFull { free_bytes: 0, needed_bytes: 0 }
             }
-            Fault::Io => self.inner.suspension.suspend(&chain(&error)),
+            Fault::Io => self.suspend_writes(&chain(&error)),
             Fault::InDoubt => Error::InDoubt(error.into()),
         }
     }
@@ -180,7 +222,7 @@ impl Store {
                 tracing::warn!(error = %chain(&error), "the disk is full");
                 Error::DiskFull { free_bytes: 0, needed_bytes }
             }
-            BlobFault::Io => self.inner.suspension.suspend(&chain(&error)),
+            BlobFault::Io => self.suspend_writes(&chain(&error)),
             BlobFault::Unavailable => Error::Unavailable(error.into()),
             BlobFault::NotFound | BlobFault::Failed => Error::Internal(error.into()),
         }

@@ -100,6 +100,7 @@ impl Store {
             time,
             promises: Arc::new(Promises::default()),
             suspension: Suspension::default(),
+            writers: Arc::new(tokio::sync::Semaphore::new(super::WRITERS)),
             tasks,
             settings,
             _home: home,

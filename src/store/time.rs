@@ -124,7 +124,7 @@ impl Store {
                 Ok(store.inner.time.look(stored(connection)?.as_ref(), offset))
             })
             .await?;
-        if lead > SECOND_MICROS && self.inner.suspension.check().is_ok() { self.keep_time().await } else { Ok(()) }
+        if lead > SECOND_MICROS && self.check_writes().is_ok() { self.keep_time().await } else { Ok(()) }
     }
 
     /// Stores guarded time, so that a restart goes on from here.

@@ -79,9 +79,9 @@ impl Store {
         }
         let account = fresh.ok_or(Error::NotFound)?;
         closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason }))?;
-        self.inner.suspension.check()?;
+        self.check_writes()?;
         let promise = self.admit(&account, name, size_bytes).await?;
-        let staged = self.blocking(super::blobs::Blobs::stage).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
+        let staged = self.blocking_write(super::blobs::Blobs::stage).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
         let sink = Box::new(Sink { staged, hasher: Hasher::default(), promise });
         fault_point::pass("admitted");
         let room = usize::try_from(size_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
@@ -178,8 +178,10 @@ impl Upload {
     /// Gives the full buffer to a blocking thread and goes on with the one that comes back.
     async fn hand_over(&mut self) -> Result<()> {
         let (mut sink, recycled) = self.rest().await?;
+        let place = self.store.writer_place().await;
         let full = std::mem::replace(&mut self.buffer, recycled);
         self.sink = Sinking::Busy(tokio::task::spawn_blocking(move || {
+            let _place = place;
             let outcome = sink.take_in(&full);
             let mut empty = full;
             empty.clear();

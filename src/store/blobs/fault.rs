@@ -13,9 +13,8 @@ impl BlobFault {
             Some(Errno::NOENT) => Self::NotFound,
             Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Self::Full,
             Some(Errno::IO) => Self::Io,
-            Some(
-                Errno::ROFS | Errno::NOTCONN | Errno::NODEV | Errno::STALE | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS,
-            ) => Self::Unavailable,
+            Some(Errno::ROFS | Errno::NOTCONN | Errno::CONNABORTED | Errno::NODEV | Errno::STALE) => Self::Unavailable,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => Self::Unavailable,
             _ => Self::Failed,
         }
     }
@@ -59,6 +58,7 @@ mod tests {
             (Errno::IO, BlobFault::Io),
             (Errno::ROFS, BlobFault::Unavailable),
             (Errno::NOTCONN, BlobFault::Unavailable),
+            (Errno::CONNABORTED, BlobFault::Unavailable),
             (Errno::NODEV, BlobFault::Unavailable),
             (Errno::STALE, BlobFault::Unavailable),
             (Errno::MFILE, BlobFault::Unavailable),

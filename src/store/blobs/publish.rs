@@ -21,6 +21,11 @@ const MOST_TRIES: u32 = 1_000;
 pub(super) fn publish(staged: &mut StagingFile, path: &str) -> Result<(), BlobError> {
     let (folder, last) = path.rsplit_once('/').expect("a key begins with its account's folder");
     let root = std::sync::Arc::clone(&staged.root);
+    // The mistake that the rows of the weakest disk must find: to believe that whoever made a folder has synced it.
+    fail::fail_point!("foreign-folders", open_folder(&root.folder, folder).is_ok(), |_| sync(
+        give_name(&root, staged, folder, last)?,
+        folder
+    ));
     let began = root.durable.now();
     let opened = give_name(&root, staged, folder, last)?;
     sync(&opened, folder)?;

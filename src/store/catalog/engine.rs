@@ -54,6 +54,13 @@ impl Target {
         }
     }
 
+    pub(super) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Sqlite(place) => Some(place),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// A connection whose settings were read back.
     pub(super) fn connect(&self, role: Role) -> Result<Box<dyn Engine>, CatalogError> {
         Ok(match self {

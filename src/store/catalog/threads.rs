@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::engine::Target;
 use super::reader::{self, ReadJob};
 use super::slot::{Slot, Source};
+use super::sqlite::Place;
 use super::writer::{self, WriteJob};
 use super::{CatalogError, Connection, Fault, migrate};
 use crate::config::StoreConfig;
@@ -29,7 +30,8 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 pub struct Catalog {
     writes: mpsc::Sender<Box<dyn WriteJob>>,
     reads: mpsc::Sender<Box<dyn ReadJob>>,
-    is_sqlite: bool,
+    /// Where the catalog lies, when it is SQLite's.
+    place: Option<Place>,
     was_created: bool,
 }
 
@@ -39,16 +41,28 @@ impl Catalog {
     /// only adds.
     pub fn open(config: &StoreConfig, migrate: bool) -> Result<Self, CatalogError> {
         let target = Target::new(config)?;
-        let is_sqlite = matches!(target, Target::Sqlite(_));
+        let place = target.place().cloned();
         let source = Arc::new(Source::new(target));
         let (writes, was_created) = start_writer(Arc::clone(&source), migrate)?;
         let reads = start_readers(&source, config.catalog_readers.max(1))?;
-        Ok(Self { writes, reads, is_sqlite, was_created })
+        Ok(Self { writes, reads, place, was_created })
     }
 
     /// Whether this opening made the catalog: it was missing, or an empty database.
     pub fn was_created(&self) -> bool {
         self.was_created
+    }
+
+    /// Whether the catalog's disk failed in a write: from then on nothing is written until a restart, whoever met the error.
+    pub fn writes_suspended(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.refuse_when_suspended().is_err())
+    }
+
+    /// Writes nothing more to SQLite's file, not even when it is closed. PostgreSQL looks after its own disk.
+    pub fn suspend_writes(&self) {
+        if let Some(place) = &self.place {
+            place.suspend_writes();
+        }
     }
 
     /// Runs `work` on a reader's connection. `Fault::Failed` where it panics, `Fault::Unavailable` where the engine is silent.
@@ -92,7 +106,7 @@ impl Catalog {
 
     /// Reads the whole of a SQLite catalog and names what is wrong with it (`Fault::Failed`). PostgreSQL has tools of its own.
     pub async fn integrity_check(&self) -> Result<(), CatalogError> {
-        if !self.is_sqlite {
+        if self.place.is_none() {
             return Ok(());
         }
         let rows = self.read_at_length(|connection| connection.query(&format!("PRAGMA integrity_check({FAULTS_NAMED})"), &[])).await?;

@@ -1,19 +1,27 @@
 //! What the tests stand on: a real server in a folder of its own, real clients, a clock that tests move.
 
 pub mod account;
+pub mod aftermath;
 pub mod answer;
 pub mod browser;
 pub mod clock;
 pub mod curl;
 pub mod disk;
 pub mod figure;
+pub mod loop_disk;
 pub mod postgres;
+pub mod press;
 pub mod ran;
 pub mod raw;
+pub mod recorder;
+pub mod replay;
 pub mod server;
 pub mod setup;
+pub mod strace;
 pub mod tls;
 pub mod tree;
+pub mod weak_disk;
+pub mod workload;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};

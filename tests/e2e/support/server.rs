@@ -27,6 +27,8 @@ pub struct TestServer {
     first: Option<Account>,
     /// Parts of ERROR lines that the test is about.
     expected_errors: Vec<String>,
+    /// Whether any of its starts went well.
+    has_served: bool,
 }
 
 impl TestServer {
@@ -41,6 +43,20 @@ impl TestServer {
     }
 
     pub(super) fn launch(setup: Setup) -> Self {
+        let mut server = Self::prepare(setup);
+        server.start_again();
+        let url = eventually("the first start prints an access URL", SOON, || server.first_access_url());
+        server.first = Some(url);
+        server
+    }
+
+    pub(super) fn launch_on_store(setup: Setup, account: &Account) -> Result<Self, String> {
+        let mut server = Self::prepare(setup);
+        server.first = Some(Account { site: server.site.clone(), ..account.clone() });
+        server.try_start_again().map(|()| server)
+    }
+
+    fn prepare(setup: Setup) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         for (name, bytes) in &setup.files {
             super::tree::write_private(&home.path().join(name), bytes);
@@ -53,11 +69,17 @@ impl TestServer {
         let certificate = setup.is_tls.then(|| home.path().join(own.unwrap_or("data/tls/cert.pem")));
         let site = Site { origin: Arc::new(RwLock::new(String::new())), certificate };
         let disk = setup.disk.as_ref().map(|options| Disk::mount(&home.path().join("data"), options).expect("a disk is mounted"));
-        let mut server = Self { disk, home, setup, process: None, printed: Arc::default(), site, first: None, expected_errors: Vec::new() };
-        server.start_again();
-        let url = eventually("the first start prints an access URL", SOON, || server.first_access_url());
-        server.first = Some(url);
-        server
+        Self {
+            disk,
+            home,
+            setup,
+            process: None,
+            printed: Arc::default(),
+            site,
+            first: None,
+            expected_errors: Vec::new(),
+            has_served: false,
+        }
     }
 
     /// The account that the first start made.
@@ -98,7 +120,7 @@ impl TestServer {
     }
 
     pub fn data(&self) -> PathBuf {
-        self.home.path().join("data")
+        self.setup.data.clone().unwrap_or_else(|| self.home.path().join("data"))
     }
 
     /// The small disk that holds its data.
@@ -190,16 +212,24 @@ impl TestServer {
 
     /// Starts on the same store, and waits until it serves.
     pub fn start_again(&mut self) {
+        self.try_start_again().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Starts on the same store, and waits until it serves or says why not.
+    pub fn try_start_again(&mut self) -> Result<(), String> {
         self.spawn();
         let serving = eventually("the server serves", SOON, || {
             let ended = self.process.as_mut().expect("it was started").try_wait().expect("the process can be waited for");
-            assert!(ended.is_none(), "the server ended at its start: {ended:?}\n{}", self.log());
-            self.printed().iter().find_map(|line| line.strip_prefix("Serving ").map(str::to_owned))
+            let refusal = ended.map(|ended| Err(format!("the server ended at its start: {ended:?}\n{}", self.log())));
+            refusal.or_else(|| self.printed().iter().find_map(|line| line.strip_prefix("Serving ").map(|url| Ok(url.to_owned()))))
         });
+        let serving = serving.inspect_err(|_| self.process = None)?;
         let origin = serving.strip_suffix('/').expect("the address ends with a slash").to_owned();
         let scheme = if self.setup.is_tls { "https://localhost:" } else { "http://localhost:" };
         assert!(origin.starts_with(scheme), "{origin}");
         self.site.move_to(origin);
+        self.has_served = true;
+        Ok(())
     }
 
     /// Starts on the same store, and waits for the refusal.
@@ -247,9 +277,12 @@ impl TestServer {
         if let Some(database) = &self.setup.database {
             command.env("STRONGROOM_CATALOG", database.url());
         }
-        let faults: Vec<String> = self.setup.faults.iter().map(|(name, action)| format!("{name}={action}")).collect();
-        if !faults.is_empty() {
-            command.env("FAILPOINTS", faults.join(";"));
+        if let Some(data) = &self.setup.data {
+            command.env("STRONGROOM_DATA", data);
+        }
+        if !self.setup.faults.is_empty() {
+            let points: Vec<String> = self.setup.faults.iter().map(|(name, action)| format!("{name}={action}")).collect();
+            command.env("FAILPOINTS", points.join(";"));
         }
         for (name, value) in &self.setup.settings {
             command.env(format!("STRONGROOM_{}", name.to_ascii_uppercase()), value);
@@ -282,7 +315,7 @@ impl TestServer {
     }
 
     /// ERROR lines of the log that the test did not announce.
-    fn errors(&self) -> Vec<String> {
+    pub fn errors(&self) -> Vec<String> {
         let is_error = |line: &&str| line.split_whitespace().take(3).any(|word| word == "ERROR") || line.contains("\"level\":\"ERROR\"");
         let log = self.log();
         let lines = log.lines().filter(is_error).filter(|line| !self.expected_errors.iter().any(|part| line.contains(part)));
@@ -303,6 +336,9 @@ impl Drop for TestServer {
         if self.process.is_some() {
             let ended = self.stop();
             assert_eq!(ended.code(), Some(0), "exit code at the end\n{}", self.log());
+        }
+        if !self.has_served {
+            return;
         }
         assert_eq!(self.staging_files(), Vec::<PathBuf>::new(), "staging files at the end");
         assert_eq!(self.errors(), Vec::<String>::new(), "errors in the log");

@@ -1,5 +1,6 @@
 //! How a test's server is set up, before it is started.
 
+use super::account::Account;
 use super::clock::TestClock;
 use super::postgres::{self, Database};
 use super::server::TestServer;
@@ -19,6 +20,8 @@ pub struct Setup {
     pub(super) sample: Option<std::path::PathBuf>,
     /// Fault points and what they do.
     pub(super) faults: Vec<(String, String)>,
+    /// Where the data is, when that outlives the server.
+    pub(super) data: Option<std::path::PathBuf>,
 }
 
 impl Setup {
@@ -80,8 +83,19 @@ impl Setup {
         self
     }
 
+    /// Keeps the data in this folder, which outlives the server.
+    pub fn data(mut self, folder: &std::path::Path) -> Self {
+        self.data = Some(folder.to_owned());
+        self
+    }
+
     pub fn start(self) -> TestServer {
         TestServer::launch(self)
+    }
+
+    /// Starts on a store that is there already and knows `account`; or says why the server refused.
+    pub fn start_on_store(self, account: &Account) -> Result<TestServer, String> {
+        TestServer::launch_on_store(self, account)
     }
 
     /// The same server on SQLite, then on PostgreSQL in a database of its own.

@@ -88,7 +88,7 @@ impl Place {
         self.writes_suspended.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn refuse_when_suspended(&self) -> Result<(), CatalogError> {
+    pub(in super::super) fn refuse_when_suspended(&self) -> Result<(), CatalogError> {
         match self.writes_suspended.load(Ordering::SeqCst) {
             true => Err(CatalogError::new(Fault::Io, "the disk reported an error: the catalog is not written until a restart")),
             false => Ok(()),
