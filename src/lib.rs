@@ -6,6 +6,9 @@ pub mod cli;
 pub mod clock;
 /// Every setting, its default and its check.
 pub mod config;
+#[cfg(test)]
+#[path = "../tests/e2e/support/figure.rs"]
+mod figure;
 /// `tracing` set-up.
 pub mod logging;
 /// Nouns and rules: no I/O.
@@ -14,8 +17,5 @@ pub mod model;
 pub mod server;
 /// One stop signal to every task, and waiting for them.
 pub mod shutdown;
-#[cfg(test)]
-#[path = "../tests/e2e/support/figure.rs"]
-mod figure;
 /// What we promise to keep: catalog and blobs, and the only place where they meet.
 pub mod store;
