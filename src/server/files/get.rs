@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -21,9 +21,6 @@ use crate::server::reply::{self, Body, BodyError};
 use crate::server::request::RequestHead;
 use crate::store::Error;
 use crate::store::read::Download;
-
-/// Frames of this size keep what a slow client makes us hold, beside one block, small.
-const FRAME_BYTES: usize = 64 << 10;
 
 /// 200, 206, 304, 404, 412 or 416 for GET and HEAD. `path` is the name, percent-encoded.
 pub async fn get_file(head: &RequestHead, account: &Account, path: &str) -> Result<Response<Body>, ApiError> {
@@ -115,23 +112,12 @@ async fn open(
     }
 }
 
-/// The verified blocks, cut into frames. An error ends the connection, so the client cannot take what it has for the file.
+/// The verified pieces, a frame each. An error ends the connection, so the client cannot take what it has for the file.
 fn frames(opened: Result<Download, Error>, context: Arc<Context>) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
-    stream::try_unfold((opened, Bytes::new(), context), |(opened, mut block, context)| async move {
+    stream::try_unfold((opened, context), |(opened, context)| async move {
         let mut download = opened?;
-        if block.is_empty() {
-            match download.next().await.inspect_err(|error| note_break(error, &context))? {
-                Some(bytes) => block = bytes,
-                None => return Ok(None),
-            }
-        }
-        // A copy, so that the block is freed before the next one is read, however slowly the client takes its frames.
-        let frame = Bytes::copy_from_slice(&block[..block.len().min(FRAME_BYTES)]);
-        block.advance(frame.len());
-        if block.is_empty() {
-            block = Bytes::new();
-        }
-        Ok(Some((frame, (Ok(download), block, context))))
+        let piece = download.next().await.inspect_err(|error| note_break(error, &context))?;
+        Ok(piece.map(|piece| (piece, (Ok(download), context))))
     })
 }
 
