@@ -30,6 +30,7 @@ mod suspension;
 pub mod time;
 pub mod upload;
 mod verify;
+pub mod visit;
 
 #[cfg(test)]
 mod contract;

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::blobs::{BlobError, BlobFault, BlobKey, BlobReader};
+use super::catalog::{CatalogError, Connection};
+use super::visit::Visit;
 use super::{Error, Result, Store, rows};
 use crate::model::digest::{BLOCK_BYTES, BlockSums};
 use crate::model::stored_file::{FileState, StoredFile};
@@ -49,7 +51,22 @@ struct ReadBlock {
 impl Store {
     /// Opens `range` of the file's bytes. A missing blob of a file that is still live is `Corrupt`; of one that ended meanwhile `NotFound`.
     pub async fn open_file(&self, file: &StoredFile, range: Range<u64>) -> Result<Download> {
-        let sums = match self.sums_of(file).await? {
+        let asked = file.clone();
+        let sums = self.read(move |connection| sums_of(connection, &asked)).await?;
+        self.open_with(file, sums, range).await
+    }
+
+    /// The same for the file of a visit, which has looked its block sums up.
+    pub async fn open_visited(&self, visit: Visit, range: Range<u64>) -> Result<Download> {
+        let file = visit.holder.ok_or(Error::NotFound)?;
+        match visit.sums {
+            None => self.open_file(&file, range).await,
+            sums => self.open_with(&file, sums, range).await,
+        }
+    }
+
+    async fn open_with(&self, file: &StoredFile, sums: Option<BlockSums>, range: Range<u64>) -> Result<Download> {
+        let sums = match sums {
             Some(sums) => sums,
             None if self.has_ended(file).await? => return Err(Error::NotFound),
             None => return Err(Error::Internal("a file's block sums are missing or of another format".into())),
@@ -88,17 +105,6 @@ impl Store {
         Ok(row.is_none_or(|row| row.state == FileState::Doomed))
     }
 
-    /// `None` where they are missing or of another format.
-    async fn sums_of(&self, file: &StoredFile) -> Result<Option<BlockSums>> {
-        let id = file.id.clone();
-        let statement = "SELECT format, sums FROM block_sums WHERE random = $1";
-        let found = self.read(move |connection| connection.query(statement, &[id.as_str().into()])).await?;
-        let Some(row) = found.first() else { return Ok(None) };
-        let format = row.int(0).map_err(|error| Error::Internal(error.into()))?;
-        let sums = row.bytes(1).map_err(|error| Error::Internal(error.into()))?;
-        Ok(Some(sums).filter(|_| format == BlockSums::FORMAT).and_then(|sums| BlockSums::from_bytes(sums, file.size_bytes)))
-    }
-
     async fn blob_read_failed(&self, file: &StoredFile, error: BlobError) -> Error {
         match error.fault {
             BlobFault::Unavailable | BlobFault::Full => Error::Unavailable(error.into()),
@@ -114,6 +120,15 @@ impl Store {
         }
         Error::Corrupt(cause)
     }
+}
+
+/// `None` where they are missing or of another format.
+pub(super) fn sums_of(connection: &mut dyn Connection, file: &StoredFile) -> std::result::Result<Option<BlockSums>, CatalogError> {
+    let statement = "SELECT format, sums FROM block_sums WHERE random = $1";
+    let found = connection.query(statement, &[file.id.as_str().into()])?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let (format, sums) = (row.int(0)?, row.bytes(1)?);
+    Ok(Some(sums).filter(|_| format == BlockSums::FORMAT).and_then(|sums| BlockSums::from_bytes(sums, file.size_bytes)))
 }
 
 impl Download {

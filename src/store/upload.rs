@@ -5,7 +5,8 @@ use tokio::task::JoinHandle;
 
 use super::blobs::{BlobError, Staged};
 use super::promises::Promise;
-use super::{Error, Result, Store, rows};
+use super::visit::{Asked, Visit};
+use super::{Error, Result, Store};
 use crate::model::account::Account;
 use crate::model::digest::{Hasher, Sha256Digest};
 use crate::model::file_name::FileName;
@@ -57,18 +58,16 @@ impl Store {
     /// Admits an upload of exactly `size_bytes`: the name is free, quota and disk have room, counting what uploads in flight have
     /// promised. Errors: `NameTaken`, `OverQuota`, `DiskFull`, `WritesSuspended`, `AccountClosed`, `Unavailable`.
     pub async fn begin_upload(&self, account: &Account, name: &FileName, size_bytes: u64) -> Result<Upload> {
-        let (owner, wanted) = (account.id.clone(), name.clone());
-        let (fresh, holder) = self
-            .read(move |connection| {
-                let Some(account) = rows::account(connection, &owner)? else { return Ok((None, None)) };
-                let holder = rows::live_file(connection, &account, &wanted)?;
-                Ok((Some(account), holder))
-            })
-            .await?;
+        let visit = self.visit(&account.id, Asked::Row(name.clone()), |_| true).await?;
+        self.begin_visited(visit.ok_or(Error::NotFound)?, name, size_bytes).await
+    }
+
+    /// The same after a visit that has asked whether the name is free.
+    pub async fn begin_visited(&self, visit: Visit, name: &FileName, size_bytes: u64) -> Result<Upload> {
+        let Visit { account, holder, .. } = visit;
         if let Some(holder) = holder {
             return Err(Error::NameTaken(Box::new(holder)));
         }
-        let account = fresh.ok_or(Error::NotFound)?;
         closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason }))?;
         self.inner.suspension.check()?;
         let promise = self.admit(&account, name, size_bytes).await?;

@@ -21,18 +21,34 @@ use crate::server::reply::{self, Body, BodyError};
 use crate::server::request::RequestHead;
 use crate::store::Error;
 use crate::store::read::Download;
+use crate::store::visit::{Asked, Visit};
 
 /// 200, 206, 304, 404, 412 or 416 for GET and HEAD. `path` is the name, percent-encoded.
 pub async fn get_file(head: &RequestHead, account: &Account, path: &str) -> Result<Response<Body>, ApiError> {
     let store = &head.context.store;
-    let name = FileName::from_url_path(path).map_err(|error| ApiError::bad_request(format!("This is no valid name: {error}")))?;
-    let found = store.find(account, &name).await.map_err(|error| ApiError::from_store(error, store.now()))?;
-    let file = found.ok_or_else(ApiError::not_found)?;
+    let name = named(path)?;
+    let asked = if head.method() == Method::GET { Asked::File(name) } else { Asked::Row(name) };
+    let visit = store.visit(&account.id, asked, |_| true).await.map_err(|error| ApiError::from_store(error, store.now()))?;
+    send(head, visit.ok_or_else(ApiError::not_found)?).await
+}
+
+/// The same where the visit that let the request in has looked for the file of its path.
+pub async fn get_visited(head: &RequestHead, visit: Visit) -> Result<Response<Body>, ApiError> {
+    named(head.path())?;
+    send(head, visit).await
+}
+
+fn named(path: &str) -> Result<FileName, ApiError> {
+    FileName::from_url_path(path).map_err(|error| ApiError::bad_request(format!("This is no valid name: {error}")))
+}
+
+async fn send(head: &RequestHead, visit: Visit) -> Result<Response<Body>, ApiError> {
+    let file = visit.file(head.context.store.now()).cloned().ok_or_else(ApiError::not_found)?;
     let mut response = match plan(head.method(), head.headers(), &file)? {
         Plan::NotModified => reply::empty(StatusCode::NOT_MODIFIED),
         Plan::Headers => sized(reply::empty(StatusCode::OK), file.size_bytes),
-        Plan::Whole => sized(reply::streamed(StatusCode::OK, open(head, &file, 0..file.size_bytes).await?), file.size_bytes),
-        Plan::Part(part) => partial(open(head, &file, part.clone()).await?, &part, file.size_bytes),
+        Plan::Whole => sized(reply::streamed(StatusCode::OK, open(head, visit, 0..file.size_bytes).await?), file.size_bytes),
+        Plan::Part(part) => partial(open(head, visit, part.clone()).await?, &part, file.size_bytes),
     };
     describe(response.headers_mut(), &file);
     describe_download(response.headers_mut(), &file.name);
@@ -98,11 +114,11 @@ fn describe_download(headers: &mut HeaderMap, name: &FileName) {
 /// would take the text of an error for the file.
 async fn open(
     head: &RequestHead,
-    file: &StoredFile,
+    visit: Visit,
     part: Range<u64>,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + Send + use<>, ApiError> {
     let context = Arc::clone(&head.context);
-    match context.store.open_file(file, part).await {
+    match context.store.open_visited(visit, part).await {
         Err(error @ Error::Corrupt(_)) => {
             note_break(&error, &context);
             Ok(frames(Err(error), context))
