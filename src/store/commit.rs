@@ -6,9 +6,11 @@
 //! * a conflict that the catalog judged: the blob's own row is made `doomed` in the same transaction;
 //! * a failed transaction, or one whose outcome is unknown: the blob is left alone for reconciliation.
 
-use super::blobs::BlobKey;
+use tokio::sync::oneshot;
+
+use super::blobs::{BlobError, BlobKey};
 use super::catalog::{CatalogError, Connection};
-use super::upload::{Sink, closed_reason};
+use super::upload::{Received, Sink, closed_reason};
 use super::{Error, Result, Store, rows};
 use crate::model::account::Account;
 use crate::model::digest::{BlockSums, Sha256Digest};
@@ -51,26 +53,31 @@ impl Store {
         account: Account,
         name: FileName,
         size_bytes: u64,
-        mut sink: Box<Sink>,
+        sink: Box<Sink>,
         last_bytes: Vec<u8>,
         expected: Vec<Sha256Digest>,
     ) -> Result<Sealed> {
         self.inner.suspension.check()?;
         let kept_from = self.inner.time.kept_from();
-        let published = self
-            .blocking(move |_| {
-                sink.take_in(&last_bytes).map_err(Unsealed::Disk)?;
-                let Sink { staged, hasher, promise } = *sink;
-                let (sha256, sums) = hasher.finish();
-                if let Some(sent) = expected.into_iter().find(|sent| *sent != sha256) {
-                    return Err(Unsealed::Digest { sent, computed: sha256 });
-                }
-                let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
-                staged.publish(&key).map_err(Unsealed::Disk)?;
+        let (told, heard) = oneshot::channel();
+        // Nobody waits for this thread: it may go on to publish the files of others.
+        tokio::task::spawn_blocking(move || {
+            let Received { staged, sha256, sums, promise } = match sink.close(&last_bytes) {
+                Ok(received) => received,
+                Err(error) => return drop(told.send(Err(Unsealed::Disk(error)))),
+            };
+            if let Some(sent) = expected.into_iter().find(|sent| *sent != sha256) {
+                return drop(told.send(Err(Unsealed::Digest { sent, computed: sha256 })));
+            }
+            let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
+            let sealed = Sealed { key: key.clone(), size_bytes, sums, account };
+            let published = move |outcome: std::result::Result<(), BlobError>| {
                 drop(promise);
-                Ok(Sealed { key, size_bytes, sums, account })
-            })
-            .await?;
+                drop(told.send(outcome.map(|()| sealed).map_err(Unsealed::Disk)));
+            };
+            staged.publish_among(&key, Box::new(published));
+        });
+        let published = heard.await.map_err(|panic| Error::Internal(panic.into()))?;
         published.map_err(|error| match error {
             Unsealed::Digest { sent, computed } => Error::DigestMismatch { sent, computed },
             Unsealed::Disk(error) => self.blob_write_failed(error, size_bytes),
@@ -110,7 +117,7 @@ impl Store {
 
 enum Unsealed {
     Digest { sent: Sha256Digest, computed: Sha256Digest },
-    Disk(super::blobs::BlobError),
+    Disk(BlobError),
 }
 
 /// The row of a PUT, judged by the unique indexes and the quota.

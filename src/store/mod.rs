@@ -6,6 +6,7 @@
 //! * Every byte that [`crate::store::read::Download::next`] yields was checked against the block sums of the stored file.
 
 pub mod accounts;
+mod admit;
 pub mod background;
 mod backup;
 pub mod blobs;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::model::instant::Instant;
+use admit::LastSpace;
 use blobs::{BlobError, BlobFault, Blobs};
 use catalog::{Catalog, CatalogError, Connection, Fault};
 use home::Home;
@@ -62,6 +64,7 @@ struct Inner {
     blobs: Arc<dyn Blobs>,
     time: StoreTime,
     promises: Arc<Promises>,
+    last_space: LastSpace,
     suspension: Suspension,
     /// Commits and marks that go on when their caller has gone.
     tasks: TaskTracker,

@@ -95,7 +95,15 @@ pub trait Staged: Send {
     /// Syncs the bytes (once: a descriptor whose fsync failed is never trusted again), then publishes them under `key`,
     /// create-only, then makes the folders durable. After Ok the blob survives a power cut. After an error it may or may not exist.
     fn publish(self: Box<Self>, key: &BlobKey) -> Result<(), BlobError>;
+    /// The same, sharing its syncs with others that publish at the same time; `done` is told of the outcome, maybe on another thread.
+    /// This thread may come back much later, when it has seen to others.
+    fn publish_among(self: Box<Self>, key: &BlobKey, done: Published) {
+        done(self.publish(key));
+    }
 }
+
+/// Hears how a publish ended. Dropped unheard after a panic, which is a failure, too.
+pub type Published = Box<dyn FnOnce(Result<(), BlobError>) + Send>;
 
 /// An open blob. It stays readable after its removal.
 pub trait BlobReader: Send {
