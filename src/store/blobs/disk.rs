@@ -31,6 +31,13 @@ impl DiskBlobs {
     }
 }
 
+#[cfg(test)]
+impl DiskBlobs {
+    pub(super) fn root(&self) -> &Arc<Root> {
+        &self.root
+    }
+}
+
 impl Blobs for DiskBlobs {
     fn stage(&self) -> Result<Box<dyn Staged>, BlobError> {
         Ok(Box::new(StagingFile::create(&self.root)?))

@@ -4,6 +4,7 @@
 //!   gives them their key create-only, and makes every folder above durable before it returns.
 //! * A key is unique for ever, so nothing is ever replaced.
 
+mod batch;
 #[cfg(test)]
 mod contract;
 mod copies;

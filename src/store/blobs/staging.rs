@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::fault::Doing as _;
 use super::root::{FILE_MODE, Root, open_folder, unlink};
-use super::{BlobError, BlobKey, Staged, publish};
+use super::{BlobError, BlobKey, Published, Staged, batch, publish};
 use crate::model::stored_file::BlobId;
 
 /// The disk is set to work whenever so many bytes more have been written, so that the sync at the end finds little left to do.
@@ -58,6 +58,10 @@ impl StagingFile {
         Ok(state.st_nlink > 0)
     }
 
+    pub(super) const fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
         self.file.write_all(bytes).doing(|| format!("writing the staging file {}", self.name))?;
         self.written_bytes += bytes.len() as u64;
@@ -99,6 +103,11 @@ impl Staged for StagingFile {
     fn publish(mut self: Box<Self>, key: &BlobKey) -> Result<(), BlobError> {
         self.sync()?;
         publish::publish(&mut self, &key.to_path())
+    }
+
+    fn publish_among(self: Box<Self>, key: &BlobKey, done: Published) {
+        let root = Arc::clone(&self.root);
+        batch::publish(&root, self, key.to_path(), done);
     }
 }
 
