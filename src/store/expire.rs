@@ -3,23 +3,31 @@
 //! Doomed in one transaction that repeats its whole condition; then unlink and sync; then the row moves to `ended`. A crash
 //! between the steps leaves a doomed row, which is taken up again at start and every hour.
 
-use super::blobs::BlobKey;
+use std::time::{Duration, Instant as Stopwatch};
+
+use super::blobs::{BlobError, BlobKey};
 use super::catalog::{CatalogError, Connection};
 use super::{Result, Store, rows};
 use crate::model::instant::{DAY_MICROS, Instant};
 use crate::model::stored_file::{BlobId, FileState, NAME_HOLD_MICROS, StoredFile};
+use crate::shutdown::Shutdown;
 
 /// Rows of one batch: a batch holds the writer for about a millisecond.
 const BATCH_ROWS: usize = 100;
+/// A pause between batches is this many times as long as the batch before it took.
+const PAUSE_FACTOR: u32 = 9;
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the memory of an ended file is kept.
 pub(super) const ENDED_MICROS: i64 = 400 * DAY_MICROS;
 
 impl Store {
-    /// Ends every life that was over 24 hours ago and removes the bytes; returns how many. Does nothing while expiry is paused.
-    pub async fn expire_due(&self) -> Result<u64> {
+    /// Ends every life that was over 24 hours ago and removes the bytes, as far as it gets until the stop is given; returns how many.
+    /// Between batches it leaves the disk to others. Does nothing while expiry is paused.
+    pub async fn expire_due(&self, shutdown: &Shutdown) -> Result<u64> {
         let mut ended = 0;
         loop {
-            if self.inner.time.paused().is_some() {
+            let began = Stopwatch::now();
+            if self.inner.time.paused().is_some() || shutdown.is_stopping() {
                 return Ok(ended);
             }
             let due = self.now().plus_micros(-NAME_HOLD_MICROS);
@@ -33,6 +41,7 @@ impl Store {
             if !more {
                 return Ok(ended);
             }
+            tokio::time::sleep((began.elapsed() * PAUSE_FACTOR).min(LONGEST_PAUSE)).await;
         }
     }
 
@@ -76,13 +85,13 @@ impl Store {
     /// The files whose bytes are durably gone now.
     async fn unlink(&self, doomed: Vec<StoredFile>) -> Result<Vec<StoredFile>> {
         self.blocking(move |blobs| {
-            doomed.into_iter().filter(|file| match blobs.remove(&BlobKey::of(file)) {
-                Ok(()) => true,
-                Err(error) => {
-                    tracing::warn!(error = %super::chain(&error), blob.id = %file.id, "bytes could not be removed; they are tried again");
-                    false
-                }
-            }).collect()
+            let keys: Vec<BlobKey> = doomed.iter().map(BlobKey::of).collect();
+            let is_gone = |(file, outcome): &(StoredFile, std::result::Result<(), BlobError>)| {
+                let Err(error) = outcome else { return true };
+                tracing::warn!(error = %super::chain(error), blob.id = %file.id, "bytes could not be removed; they are tried again");
+                false
+            };
+            doomed.into_iter().zip(blobs.remove_all(&keys)).filter(is_gone).map(|(file, _)| file).collect()
         })
         .await
     }

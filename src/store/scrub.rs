@@ -13,6 +13,10 @@ use crate::shutdown::Shutdown;
 const BATCH_ROWS: usize = 32;
 /// Bytes read between two pauses.
 const BURST_BYTES: u64 = 4 << 20;
+/// What opening a file counts as, so that small ones are paced, too.
+const FILE_BYTES: u64 = 64 << 10;
+/// How long files that were found whole wait for their mark.
+const LONGEST_UNMARKED: Duration = Duration::from_secs(10);
 /// A pause is this many times as long as the burst before it took: the scrub leaves nine tenths of the disk to others.
 const PAUSE_FACTOR: u32 = 9;
 
@@ -29,25 +33,23 @@ impl Store {
     pub(super) async fn scrub_due(&self, shutdown: &Shutdown) -> Result<u64> {
         let days = i64::try_from(self.inner.settings.scrub_days).unwrap_or(0);
         let before = self.now().plus_micros(-days.saturating_mul(DAY_MICROS));
-        let mut read = 0;
+        let (mut read, mut pace) = (0, Pace::new(shutdown.clone()));
         while days > 0 && !shutdown.is_stopping() {
             let batch = self.scrub_batch(ScrubOrder::OldestCheckFirst, before).await?;
             if batch.is_empty() {
                 break;
             }
-            for file in batch {
-                read += u64::from(self.scrub_one(file, shutdown).await?);
-            }
+            let count;
+            (count, pace) = self.scrub_files(batch, pace).await?;
+            read += count;
         }
         Ok(read)
     }
 
     /// Reads the files that were written last, after a stop that was not clean.
     pub(super) async fn scrub_newest(&self, shutdown: &Shutdown) -> Result<()> {
-        for file in self.scrub_batch(ScrubOrder::NewestFileFirst, Instant::FOREVER).await? {
-            self.scrub_one(file, shutdown).await?;
-        }
-        Ok(())
+        let newest = self.scrub_batch(ScrubOrder::NewestFileFirst, Instant::FOREVER).await?;
+        self.scrub_files(newest, Pace::new(shutdown.clone())).await.map(drop)
     }
 
     async fn scrub_batch(&self, order: ScrubOrder, before: Instant) -> Result<Vec<StoredFile>> {
@@ -65,22 +67,38 @@ impl Store {
         .await
     }
 
-    async fn scrub_one(&self, file: StoredFile, shutdown: &Shutdown) -> Result<bool> {
-        if shutdown.is_stopping() {
-            return Ok(false);
+    /// Reads the files until the stop is given; how many. Those that are whole are marked together, so that a commit serves many
+    /// small ones.
+    async fn scrub_files(&self, files: Vec<StoredFile>, mut pace: Pace) -> Result<(u64, Pace)> {
+        let (mut read, mut whole, mut marked) = (0, Vec::new(), Stopwatch::now());
+        for file in files {
+            if pace.shutdown.is_stopping() {
+                break;
+            }
+            let (checked, mut lent) = (file.clone(), pace);
+            let finding;
+            (finding, pace) = self
+                .blocking(move |blobs| {
+                    lent.spend(FILE_BYTES);
+                    let finding =
+                        verify::read_whole(blobs, &BlobKey::of(&checked), Some(checked.size_bytes), &mut |bytes| lent.spend(bytes));
+                    (finding, lent)
+                })
+                .await?;
+            read += 1;
+            if matches!(finding, Finding::Whole { .. }) {
+                whole.push(file.id);
+            } else if self.is_kept(&file).await? {
+                // A life may end while its bytes are read.
+                self.note_finding(&file, &finding).await?;
+            }
+            if marked.elapsed() >= LONGEST_UNMARKED {
+                self.mark_whole(std::mem::take(&mut whole)).await?;
+                marked = Stopwatch::now();
+            }
         }
-        let (checked, stopping) = (file.clone(), shutdown.clone());
-        let finding = self
-            .blocking(move |blobs| {
-                let mut pace = Pace::new(stopping);
-                verify::read_whole(blobs, &BlobKey::of(&checked), Some(checked.size_bytes), &mut |bytes| pace.read(bytes))
-            })
-            .await?;
-        // A life may end while its bytes are read.
-        if matches!(finding, Finding::Whole { .. }) || self.is_kept(&file).await? {
-            self.note_finding(&file, &finding).await?;
-        }
-        Ok(true)
+        self.mark_whole(whole).await?;
+        Ok((read, pace))
     }
 
     /// Marks what a check found: damage is named in the log, a clean read takes the mark off.
@@ -101,6 +119,9 @@ impl Store {
 
     /// Takes marks off files that were read and found whole, in one transaction.
     pub(super) async fn mark_whole(&self, ids: Vec<BlobId>) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
         let now = self.now().micros();
         let statement = "UPDATE files SET checked_at = $2, damaged_at = NULL WHERE random = $1";
         self.write(move |connection| {
@@ -133,7 +154,7 @@ impl Pace {
         Self { shutdown, burst_bytes: 0, began: Stopwatch::now() }
     }
 
-    fn read(&mut self, bytes: u64) {
+    fn spend(&mut self, bytes: u64) {
         self.burst_bytes += bytes;
         if self.burst_bytes < BURST_BYTES || self.shutdown.is_stopping() {
             return;

@@ -76,6 +76,10 @@ pub trait Blobs: Send + Sync + 'static {
     fn open(&self, key: &BlobKey) -> Result<Box<dyn BlobReader>, BlobError>;
     /// Removes the bytes, then folders that became empty, and makes that durable. Absent bytes are removed already.
     fn remove(&self, key: &BlobKey) -> Result<(), BlobError>;
+    /// The same for many, with fewer syncs; an outcome for each.
+    fn remove_all(&self, keys: &[BlobKey]) -> Vec<Result<(), BlobError>> {
+        keys.iter().map(|key| self.remove(key)).collect()
+    }
     /// Calls `visit` for everything published; stops early, with Ok, when it says `false`.
     fn walk(&self, visit: &mut dyn FnMut(Found) -> bool) -> Result<(), BlobError>;
     fn space(&self) -> Result<Space, BlobError>;
