@@ -134,7 +134,11 @@ fn insert(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
     let admitted = connection.query(statement, &[key.account.as_str().into(), counted.into(), now.micros().into()])?;
     let Some(admitted) = admitted.first() else { return refuse(connection, sealed, now) };
     let (change, created_at) = (admitted.int(0)?, Instant::from_micros(admitted.int(1)?));
-    if insert_row(connection, sealed, FileState::Live, change, created_at)? == 1 || take_over(connection, sealed, change, created_at)? {
+    if insert_row(connection, sealed, FileState::Live, change, created_at)? == 1 {
+        insert_sums(connection, key, &sealed.sums)?;
+        return Ok(Verdict::Stored(Box::new(new_file(sealed, created_at))));
+    }
+    if take_over(connection, sealed, change, created_at)? {
         insert_sums(connection, key, &sealed.sums)?;
         let file = rows::file_of_blob(connection, Some(account), &key.id)?;
         return Ok(Verdict::Stored(Box::new(file.ok_or_else(lost_row)?)));
@@ -167,6 +171,32 @@ fn refuse(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
     Ok(over.map_or(Verdict::TryAgain, |quota_bytes| Verdict::OverQuota { quota_bytes, used_bytes: account.used_bytes }))
 }
 
+/// The file of a row that was just inserted.
+fn new_file(sealed: &Sealed, created_at: Instant) -> StoredFile {
+    let Sealed { key, size_bytes, .. } = sealed;
+    StoredFile {
+        id: key.id.clone(),
+        account: key.account.clone(),
+        name: key.name.clone(),
+        state: FileState::Live,
+        size_bytes: *size_bytes,
+        sha256: key.sha256,
+        created_at,
+        kept_from: key.kept_from,
+        expires_at: life_end(sealed, created_at),
+        hidden_at: None,
+        checked_at: Some(created_at),
+        damaged_at: None,
+    }
+}
+
+fn life_end(sealed: &Sealed, created_at: Instant) -> Instant {
+    match sealed.account.kind {
+        crate::model::account::Kind::Archive => sealed.account.retention.expires_at(created_at, sealed.key.kept_from),
+        crate::model::account::Kind::Vault => Instant::FOREVER,
+    }
+}
+
 /// 1 where the row is new; 0 where the blob has a row already, or the name a live one.
 fn insert_row(
     connection: &mut dyn Connection,
@@ -175,11 +205,7 @@ fn insert_row(
     change: i64,
     created_at: Instant,
 ) -> Result<u64, CatalogError> {
-    let Sealed { key, size_bytes, account, .. } = sealed;
-    let end = match account.kind {
-        crate::model::account::Kind::Archive => account.retention.expires_at(created_at, key.kept_from),
-        crate::model::account::Kind::Vault => Instant::FOREVER,
-    };
+    let Sealed { key, size_bytes, .. } = sealed;
     connection.execute(
         "INSERT INTO files (random, account, name, state, size, sha256, change, created_at, kept_from, expires_at, checked_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $8) ON CONFLICT DO NOTHING",
@@ -193,7 +219,7 @@ fn insert_row(
             change.into(),
             created_at.micros().into(),
             key.kept_from.seconds().into(),
-            rows::end_value(end),
+            rows::end_value(life_end(sealed, created_at)),
         ],
     )
 }
