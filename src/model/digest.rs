@@ -67,6 +67,13 @@ impl BlockSums {
         xxhash_rust::xxh3::xxh3_64(block)
     }
 
+    /// The sum of a block that lies in parts.
+    pub fn sum_of<'a>(parts: impl Iterator<Item = &'a [u8]>) -> u64 {
+        let mut block = xxhash_rust::xxh3::Xxh3Default::new();
+        parts.for_each(|part| block.update(part));
+        block.digest()
+    }
+
     pub fn block(&self, index: usize) -> Option<u64> {
         self.0.get(index).copied()
     }
@@ -145,7 +152,8 @@ mod tests {
         let (sha256, sums) = hasher.finish();
         assert_eq!(sha256, Sha256Digest::of(&bytes));
         let whole: Vec<u64> = bytes.chunks(BLOCK_BYTES as usize).map(BlockSums::sum).collect();
-        assert_eq!(sums, BlockSums::new(whole));
+        assert_eq!(sums, BlockSums::new(whole.clone()));
+        assert_eq!(BlockSums::sum_of(bytes[..BLOCK_BYTES as usize].chunks(70_001)), whole[0]);
         assert_eq!(BlockSums::from_bytes(&sums.to_bytes(), bytes.len() as u64), Some(sums.clone()));
         assert_eq!(BlockSums::from_bytes(&sums.to_bytes(), 1), None);
     }

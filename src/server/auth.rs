@@ -11,25 +11,29 @@ use super::request::RequestHead;
 use crate::model::access::{AccountId, SecretHash};
 use crate::model::account::Account;
 use crate::model::digest::Sha256Digest;
+use crate::store::visit::{Asked, Visit};
 
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Strongroom\", charset=\"UTF-8\"");
 
 /// The open account whose password came with the request. Missing, malformed, unknown and wrong are one and the same answer,
 /// 401 (429 after too many); a disabled account is told so after its right password; a failing look-up is 503.
-pub async fn authenticate(head: &RequestHead, login: Login) -> Result<Account, ApiError> {
+/// What the request wants of the account is looked up by the way.
+pub async fn authenticate(head: &RequestHead, login: Login, asked: Asked) -> Result<Visit, ApiError> {
     let credentials = match login {
         Login::Absent => return Err(challenge()),
         Login::Malformed => return Err(failed(head)),
         Login::Sent(credentials) => credentials,
     };
+    let sent = credentials.password.hash();
     let found = match credentials.user.parse::<AccountId>() {
-        Ok(id) => head.context.store.account(&id).await.map_err(ApiError::unavailable)?,
+        Ok(id) => head.context.store.visit(&id, asked, move |account| account.password == sent).await.map_err(ApiError::unavailable)?,
         Err(_) => None,
     };
-    let account = verified(&credentials, found).ok_or_else(|| failed(head))?;
-    match account.disabled {
-        Some(reason) => Err(ApiError::account_closed(&reason)),
-        None => Ok(account),
+    let is_right = is_right(&credentials, found.as_ref().map(|visit| &visit.account));
+    let visit = found.filter(|_| is_right).ok_or_else(|| failed(head))?;
+    match &visit.account.disabled {
+        Some(reason) => Err(ApiError::account_closed(reason)),
+        None => Ok(visit),
     }
 }
 
@@ -42,13 +46,13 @@ pub fn challenge() -> ApiError {
     .with(WWW_AUTHENTICATE, CHALLENGE)
 }
 
-/// The account, if the password is its own. The same work is done for an account that does not exist or was removed.
-fn verified(credentials: &Credentials, found: Option<Account>) -> Option<Account> {
+/// Whether the password is the account's own. The same work is done for an account that does not exist or was removed.
+fn is_right(credentials: &Credentials, found: Option<&Account>) -> bool {
     let nobody = SecretHash::from_digest(Sha256Digest([0; 32]));
-    let found = found.filter(|account| account.removed_at.is_none());
-    let stored = found.as_ref().map_or(nobody, |account| account.password);
-    let is_right = credentials.password.hash() == stored;
-    found.filter(|_| is_right)
+    let account = found.filter(|account| account.removed_at.is_none());
+    let stored = account.map_or(nobody, |account| account.password);
+    let is_same = credentials.password.hash() == stored;
+    account.is_some() && is_same
 }
 
 /// Notes a wrong login and says so. Right credentials never come here, so guessing by others cannot lock anybody out.
@@ -87,7 +91,7 @@ mod tests {
     }
 
     fn is_verified(password: &str, found: Option<Account>) -> bool {
-        verified(&Credentials { user: "Y21R3P".to_owned(), password: Secret::presented(password) }, found).is_some()
+        is_right(&Credentials { user: "Y21R3P".to_owned(), password: Secret::presented(password) }, found.as_ref())
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::access_log::LoggedAccount;
 use super::auth;
 use super::context::{Context, Peer};
 use super::error::ApiError;
-use super::files::{get_file, put_file};
+use super::files::{get_visited, put_file};
 use super::headers::accept::error_form;
 use super::headers::basic::{self, Login};
 use super::headers::{host, same_origin};
@@ -23,8 +23,9 @@ use super::request::RequestHead;
 use super::request_body::RequestBody;
 use super::sessions;
 use crate::model::access::{AccountId, Secret};
-use crate::model::account::Account;
+use crate::model::file_name::FileName;
 use crate::store::sessions::Session;
+use crate::store::visit::{Asked, Visit};
 
 /// Whose a URL is. No name is reserved: with Basic credentials every path is one of the account's, except those of sessions
 /// that exist or existed.
@@ -165,26 +166,37 @@ async fn answer_session(head: &RequestHead, found: Result<Session, ApiError>, to
 }
 
 async fn answer_account(head: &RequestHead, login: Login, body: &mut RequestBody) -> Answer {
-    match auth::authenticate(head, login).await {
+    let operation = Operation::of(head.method(), head.path(), head.query(), head.headers());
+    match auth::authenticate(head, login, asked(head, operation)).await {
         Err(error) => Answer::to_nobody(Err(error)),
-        Ok(account) => Answer {
-            outcome: operate(head, &account, body).await,
-            account: Some(account.id.clone()),
+        Ok(visit) => Answer {
+            account: Some(visit.account.id.clone()),
+            outcome: operate(head, operation, visit, body).await,
             home: Some("/".to_owned()),
             is_session: false,
         },
     }
 }
 
-async fn operate(head: &RequestHead, account: &Account, body: &mut RequestBody) -> Outcome {
-    let operation = Operation::of(head.method(), head.path(), head.query(), head.headers());
+/// What the catalog is asked for together with the account. A name that is none is refused later, in its turn.
+fn asked(head: &RequestHead, operation: Operation) -> Asked {
+    match (operation, FileName::from_url_path(head.path())) {
+        (Operation::Put, Ok(name)) => Asked::Row(name),
+        (Operation::Get, Ok(name)) if head.method() == Method::GET => Asked::File(name),
+        (Operation::Get, Ok(name)) => Asked::Row(name),
+        _ => Asked::Nothing,
+    }
+}
+
+async fn operate(head: &RequestHead, operation: Operation, visit: Visit, body: &mut RequestBody) -> Outcome {
+    let account = &visit.account;
     if operation.changes() && !same_origin::is_allowed(head.headers(), &head.origin()) {
         return Err(ApiError::new(StatusCode::FORBIDDEN, FOREIGN_PAGE));
     }
     match operation {
         Operation::List => get_list(head, account, Viewer::Owner).await,
-        Operation::Get => get_file(head, account, head.path()).await,
-        Operation::Put => put_file(head, account, body).await,
+        Operation::Get => get_visited(head, visit).await,
+        Operation::Put => put_file(head, visit, body).await,
         Operation::MakeSession(maker) => sessions::make_session(head, account, maker).await,
         Operation::Options => Ok(reply::options(allowed(head.path(), account.kind))),
         Operation::Refused => Err(ApiError::not_allowed(allowed(head.path(), account.kind), REFUSED)),

@@ -22,7 +22,7 @@ impl Store {
         tokio::join!(
             self.every(SECOND, &shutdown, "following the clocks", || self.tick_time()),
             self.every(30 * SECOND, &shutdown, "storing the time", || self.keep_time()),
-            self.every(SECOND, &shutdown, "expiry", || async { self.expire_due().await.map(note_expired) }),
+            self.every(SECOND, &shutdown, "expiry", || async { self.expire_due(&shutdown).await.map(note_expired) }),
             self.every(HOUR, &shutdown, "removing doomed bytes", || async { self.remove_doomed().await.map(drop) }),
             self.every(HOUR, &shutdown, "forgetting sessions", || self.forget_sessions()),
             self.every(DAY, &shutdown, "forgetting ended files", || self.forget_ended()),

@@ -6,9 +6,11 @@
 //! * a conflict that the catalog judged: the blob's own row is made `doomed` in the same transaction;
 //! * a failed transaction, or one whose outcome is unknown: the blob is left alone for reconciliation.
 
-use super::blobs::BlobKey;
+use tokio::sync::oneshot;
+
+use super::blobs::{BlobError, BlobKey};
 use super::catalog::{CatalogError, Connection};
-use super::upload::{Sink, closed_reason};
+use super::upload::{Received, Sink, closed_reason};
 use super::{Error, Result, Store, rows};
 use crate::fault_point;
 use crate::model::account::Account;
@@ -52,28 +54,35 @@ impl Store {
         account: Account,
         name: FileName,
         size_bytes: u64,
-        mut sink: Box<Sink>,
+        sink: Box<Sink>,
         last_bytes: Vec<u8>,
         expected: Vec<Sha256Digest>,
     ) -> Result<Sealed> {
         self.check_writes()?;
         let kept_from = self.inner.time.kept_from();
-        let published = self
-            .blocking_write(move |_| {
-                sink.take_in(&last_bytes).map_err(Unsealed::Disk)?;
-                let Sink { staged, hasher, promise } = *sink;
-                let (sha256, sums) = hasher.finish();
-                if let Some(sent) = expected.into_iter().find(|sent| *sent != sha256) {
-                    return Err(Unsealed::Digest { sent, computed: sha256 });
-                }
-                let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
-                fault_point::pass("received");
-                staged.publish(&key).map_err(Unsealed::Disk)?;
+        let (told, heard) = oneshot::channel();
+        let place = self.writer_place().await;
+        // Nobody waits for this thread: it may go on to publish the files of others.
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let Received { staged, sha256, sums, promise } = match sink.close(&last_bytes) {
+                Ok(received) => received,
+                Err(error) => return drop(told.send(Err(Unsealed::Disk(error)))),
+            };
+            if let Some(sent) = expected.into_iter().find(|sent| *sent != sha256) {
+                return drop(told.send(Err(Unsealed::Digest { sent, computed: sha256 })));
+            }
+            let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
+            let sealed = Sealed { key: key.clone(), size_bytes, sums, account };
+            let published = move |outcome: std::result::Result<(), BlobError>| {
                 drop(promise);
                 fault_point::pass("sealed");
-                Ok(Sealed { key, size_bytes, sums, account })
-            })
-            .await?;
+                drop(told.send(outcome.map(|()| sealed).map_err(Unsealed::Disk)));
+            };
+            fault_point::pass("received");
+            staged.publish_among(&key, Box::new(published));
+        });
+        let published = heard.await.map_err(|panic| Error::Internal(panic.into()))?;
         published.map_err(|error| match error {
             Unsealed::Digest { sent, computed } => Error::DigestMismatch { sent, computed },
             Unsealed::Disk(error) => self.blob_write_failed(error, size_bytes),
@@ -117,7 +126,7 @@ impl Store {
 
 enum Unsealed {
     Digest { sent: Sha256Digest, computed: Sha256Digest },
-    Disk(super::blobs::BlobError),
+    Disk(BlobError),
 }
 
 /// The row of a PUT, judged by the unique indexes and the quota.
@@ -134,9 +143,13 @@ fn insert(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
     let admitted = connection.query(statement, &[key.account.as_str().into(), counted.into(), now.micros().into()])?;
     let Some(admitted) = admitted.first() else { return refuse(connection, sealed, now) };
     let (change, created_at) = (admitted.int(0)?, Instant::from_micros(admitted.int(1)?));
-    if insert_row(connection, sealed, FileState::Live, change, created_at)? == 1 || take_over(connection, sealed, change, created_at)? {
+    if insert_row(connection, sealed, FileState::Live, change, created_at)? == 1 {
         insert_sums(connection, key, &sealed.sums)?;
         fault_point::pass("row-written");
+        return Ok(Verdict::Stored(Box::new(new_file(sealed, created_at))));
+    }
+    if take_over(connection, sealed, change, created_at)? {
+        insert_sums(connection, key, &sealed.sums)?;
         let file = rows::file_of_blob(connection, Some(account), &key.id)?;
         return Ok(Verdict::Stored(Box::new(file.ok_or_else(lost_row)?)));
     }
@@ -166,6 +179,32 @@ fn refuse(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
     let needed_bytes = quota_bytes(&key.name, sealed.size_bytes);
     let over = account.quota_bytes.filter(|quota| account.used_bytes.saturating_add(needed_bytes) > *quota);
     Ok(over.map_or(Verdict::TryAgain, |quota_bytes| Verdict::OverQuota { quota_bytes, used_bytes: account.used_bytes }))
+}
+
+/// The file of a row that was just inserted.
+fn new_file(sealed: &Sealed, created_at: Instant) -> StoredFile {
+    let Sealed { key, size_bytes, .. } = sealed;
+    StoredFile {
+        id: key.id.clone(),
+        account: key.account.clone(),
+        name: key.name.clone(),
+        state: FileState::Live,
+        size_bytes: *size_bytes,
+        sha256: key.sha256,
+        created_at,
+        kept_from: key.kept_from,
+        expires_at: life_end(sealed, created_at),
+        hidden_at: None,
+        checked_at: Some(created_at),
+        damaged_at: None,
+    }
+}
+
+fn life_end(sealed: &Sealed, created_at: Instant) -> Instant {
+    match sealed.account.kind {
+        crate::model::account::Kind::Archive => sealed.account.retention.expires_at(created_at, sealed.key.kept_from),
+        crate::model::account::Kind::Vault => Instant::FOREVER,
+    }
 }
 
 /// 1 where the row is new; 0 where the blob has a row already, or the name a live one.

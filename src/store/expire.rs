@@ -3,24 +3,32 @@
 //! Doomed in one transaction that repeats its whole condition; then unlink and sync; then the row moves to `ended`. A crash
 //! between the steps leaves a doomed row, which is taken up again at start and every hour.
 
+use std::time::{Duration, Instant as Stopwatch};
+
 use super::blobs::{BlobError, BlobFault, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
 use super::{Result, Store, rows};
 use crate::fault_point;
 use crate::model::instant::{DAY_MICROS, Instant};
 use crate::model::stored_file::{BlobId, FileState, NAME_HOLD_MICROS, StoredFile};
+use crate::shutdown::Shutdown;
 
 /// Rows of one batch: a batch holds the writer for about a millisecond.
 const BATCH_ROWS: usize = 100;
+/// A pause between batches is this many times as long as the batch before it took.
+const PAUSE_FACTOR: u32 = 9;
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the memory of an ended file is kept.
 pub(super) const ENDED_MICROS: i64 = 400 * DAY_MICROS;
 
 impl Store {
-    /// Ends every life that was over 24 hours ago and removes the bytes; returns how many. Does nothing while expiry is paused.
-    pub async fn expire_due(&self) -> Result<u64> {
+    /// Ends every life that was over 24 hours ago and removes the bytes, as far as it gets until the stop is given; returns how many.
+    /// Between batches it leaves the disk to others. Does nothing while expiry is paused.
+    pub async fn expire_due(&self, shutdown: &Shutdown) -> Result<u64> {
         let mut ended = 0;
         loop {
-            if self.inner.time.paused().is_some() {
+            let began = Stopwatch::now();
+            if self.inner.time.paused().is_some() || shutdown.is_stopping() {
                 return Ok(ended);
             }
             let due = self.now().plus_micros(-NAME_HOLD_MICROS);
@@ -35,6 +43,7 @@ impl Store {
             if !more {
                 return Ok(ended);
             }
+            tokio::time::sleep((began.elapsed() * PAUSE_FACTOR).min(LONGEST_PAUSE)).await;
         }
     }
 
@@ -120,19 +129,20 @@ impl Store {
     }
 }
 
-/// Unlinks one after the other; ends at a disk error, and leaves what fails otherwise for later.
+/// Those that are gone, and a disk error where there was one. What fails otherwise is left for later.
 fn unlink(blobs: &dyn Blobs, doomed: Vec<StoredFile>) -> (Vec<StoredFile>, Option<BlobError>) {
-    let mut gone = Vec::new();
-    for file in doomed {
-        match blobs.remove(&BlobKey::of(&file)) {
+    let keys: Vec<BlobKey> = doomed.iter().map(BlobKey::of).collect();
+    let (mut gone, mut failed) = (Vec::new(), None);
+    for (file, outcome) in doomed.into_iter().zip(blobs.remove_all(&keys)) {
+        match outcome {
             Ok(()) => gone.push(file),
-            Err(error) if error.fault == BlobFault::Io => return (gone, Some(error)),
+            Err(error) if error.fault == BlobFault::Io => failed = Some(error),
             Err(error) => {
                 tracing::warn!(error = %super::chain(&error), blob.id = %file.id, "bytes could not be removed; they are tried again");
             }
         }
     }
-    (gone, None)
+    (gone, failed)
 }
 
 /// Dooms the row where its life, computed again from the account's whole history, is over; else puts it back where it belongs

@@ -6,6 +6,7 @@
 //! * Every byte that [`crate::store::read::Download::next`] yields was checked against the block sums of the stored file.
 
 pub mod accounts;
+mod admit;
 mod adopt;
 pub mod background;
 mod backup;
@@ -32,6 +33,7 @@ pub mod time;
 mod twin;
 pub mod upload;
 mod verify;
+pub mod visit;
 
 #[cfg(test)]
 mod contract;
@@ -44,6 +46,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::model::instant::Instant;
+use admit::LastSpace;
 use blobs::{BlobError, BlobFault, Blobs};
 use catalog::{Catalog, CatalogError, Connection, Fault};
 use home::Home;
@@ -64,6 +67,7 @@ struct Inner {
     blobs: Arc<dyn Blobs>,
     time: StoreTime,
     promises: Arc<Promises>,
+    last_space: LastSpace,
     suspension: Suspension,
     /// Places on blocking threads for those that write, who may have to wait long for a disk: the other threads are for reading.
     writers: Arc<Semaphore>,
@@ -173,20 +177,6 @@ impl Store {
     {
         let blobs = Arc::clone(&self.inner.blobs);
         tokio::task::spawn_blocking(move || work(&*blobs)).await.map_err(|panic| Error::Internal(panic.into()))
-    }
-
-    /// As [`Store::blocking`], for work that writes.
-    async fn blocking_write<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&dyn Blobs) -> T + Send + 'static,
-    {
-        let place = self.writer_place().await;
-        self.blocking(move |blobs| {
-            let _place = place;
-            work(blobs)
-        })
-        .await
     }
 
     /// To be held on the blocking thread for as long as it writes.

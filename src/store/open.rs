@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use super::admit::LastSpace;
 use super::blobs::disk::DiskBlobs;
 use super::blobs::{BlobError, Blobs, Found};
 use super::catalog::{Catalog, CatalogError, Connection};
@@ -99,6 +100,7 @@ impl Store {
             blobs,
             time,
             promises: Arc::new(Promises::default()),
+            last_space: LastSpace::default(),
             suspension: Suspension::default(),
             writers: Arc::new(tokio::sync::Semaphore::new(super::WRITERS)),
             tasks,

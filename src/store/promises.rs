@@ -41,6 +41,13 @@ impl Promises {
     }
 }
 
+impl Promises {
+    /// Bytes that uploads in flight will still write.
+    pub(super) fn unwritten_bytes(&self) -> u64 {
+        self.0.lock().expect("nobody panics while holding the sums").unwritten_bytes
+    }
+}
+
 impl Promise {
     /// `bytes` of the promise are on the disk now.
     pub(super) fn wrote(&mut self, bytes: u64) {

@@ -1,37 +1,101 @@
 //! Downloads: every block is checked against its sum before a byte of it is handed out.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 
 use super::blobs::{BlobError, BlobFault, BlobKey, BlobReader};
+use super::catalog::{CatalogError, Connection};
+use super::visit::Visit;
 use super::{Error, Result, Store, rows};
 use crate::model::digest::{BLOCK_BYTES, BlockSums};
 use crate::model::stored_file::{FileState, StoredFile};
 
-/// Verified bytes of one file, a block of at most 1 MiB at a time.
+/// A block is kept in pieces of this size, so that its memory goes back piece by piece while a client takes it.
+const PIECE_BYTES: usize = 64 << 10;
+/// The next block is read as soon as no more than so many pieces of the one before are left: a transfer holds a block and a half.
+const PIECES_LEFT: usize = 8;
+
+/// Verified bytes of one file, a piece at a time, while the next block is read.
 pub struct Download {
     store: Store,
     file: StoredFile,
     sums: BlockSums,
-    /// On loan to a blocking thread while a block is read.
-    reader: Option<Box<dyn BlobReader>>,
     /// What is still to be handed out.
     left: Range<u64>,
+    /// Where the first block begins that was not read yet.
+    unread: u64,
+    /// Verified, to be handed out.
+    pieces: VecDeque<Bytes>,
+    ahead: Ahead,
+}
+
+/// The block that comes next.
+enum Ahead {
+    Idle(Box<dyn BlobReader>),
+    Reading(JoinHandle<ReadBlock>),
+    Read(ReadBlock),
+    /// The reader is gone: the download has failed.
+    Failed,
+}
+
+/// A block that was read: its verified bytes as far as they are wanted, `None` where they do not match their sum.
+struct ReadBlock {
+    reader: Box<dyn BlobReader>,
+    index: u64,
+    outcome: Result<Option<VecDeque<Bytes>>, BlobError>,
 }
 
 impl Store {
     /// Opens `range` of the file's bytes. A missing blob of a file that is still live is `Corrupt`; of one that ended meanwhile `NotFound`.
     pub async fn open_file(&self, file: &StoredFile, range: Range<u64>) -> Result<Download> {
-        let key = BlobKey::of(file);
-        let reader = match self.blocking(move |blobs| blobs.open(&key)).await? {
-            Ok(reader) if reader.size_bytes() == file.size_bytes => reader,
-            Ok(reader) => return Err(self.damaged(file, format!("{} bytes on disk", reader.size_bytes()).into()).await),
+        let asked = file.clone();
+        let sums = self.read(move |connection| sums_of(connection, &asked)).await?;
+        self.open_with(file, sums, range).await
+    }
+
+    /// The same for the file of a visit, which has looked its block sums up.
+    pub async fn open_visited(&self, visit: Visit, range: Range<u64>) -> Result<Download> {
+        let file = visit.holder.ok_or(Error::NotFound)?;
+        match visit.sums {
+            None => self.open_file(&file, range).await,
+            sums => self.open_with(&file, sums, range).await,
+        }
+    }
+
+    async fn open_with(&self, file: &StoredFile, sums: Option<BlockSums>, range: Range<u64>) -> Result<Download> {
+        let sums = match sums {
+            Some(sums) => sums,
+            None if self.has_ended(file).await? => return Err(Error::NotFound),
+            None => return Err(Error::Internal("a file's block sums are missing or of another format".into())),
+        };
+        let (key, size_bytes) = (BlobKey::of(file), file.size_bytes);
+        let first = Block::holding(range.start, &range, size_bytes, &sums);
+        let opened = self
+            .blocking(move |blobs| -> std::result::Result<_, BlobError> {
+                let reader = blobs.open(&key)?;
+                let found = reader.size_bytes();
+                // The first block is read by the way: a small file costs one visit to a blocking thread.
+                let ahead = match first {
+                    Some(block) if found == size_bytes => Ahead::Read(block.read(reader)),
+                    _ => Ahead::Idle(reader),
+                };
+                Ok((found, ahead))
+            })
+            .await?;
+        let ahead = match opened {
+            Ok((found, ahead)) if found == file.size_bytes => ahead,
+            Ok((found, _)) => return Err(self.damaged(file, format!("{found} bytes on disk").into()).await),
             Err(error) if error.fault == BlobFault::NotFound && self.has_ended(file).await? => return Err(Error::NotFound),
             Err(error) => return Err(self.blob_read_failed(file, error).await),
         };
-        let sums = self.sums_of(file).await?;
-        Ok(Download { store: self.clone(), file: file.clone(), sums, reader: Some(reader), left: range })
+        let unread = match ahead {
+            Ahead::Read(_) => end_of_block(range.start),
+            _ => range.start,
+        };
+        Ok(Download { store: self.clone(), file: file.clone(), sums, left: range, unread, pieces: VecDeque::new(), ahead })
     }
 
     /// Whether the file's row or the time says that its bytes may be gone.
@@ -39,17 +103,6 @@ impl Store {
         let id = file.id.clone();
         let row = self.read(move |connection| rows::file_of_blob(connection, None, &id)).await?;
         Ok(row.is_none_or(|row| row.state == FileState::Doomed) || file.has_expired(self.now()))
-    }
-
-    async fn sums_of(&self, file: &StoredFile) -> Result<BlockSums> {
-        let id = file.id.clone();
-        let statement = "SELECT format, sums FROM block_sums WHERE random = $1";
-        let found = self.read(move |connection| connection.query(statement, &[id.as_str().into()])).await?;
-        let wrong = || Error::Internal("a file's block sums are missing or of another format".into());
-        let row = found.first().ok_or_else(wrong)?;
-        let format = row.int(0).map_err(|error| Error::Internal(error.into()))?;
-        let sums = row.bytes(1).map_err(|error| Error::Internal(error.into()))?;
-        Some(sums).filter(|_| format == BlockSums::FORMAT).and_then(|sums| BlockSums::from_bytes(sums, file.size_bytes)).ok_or_else(wrong)
     }
 
     async fn blob_read_failed(&self, file: &StoredFile, error: BlobError) -> Error {
@@ -69,6 +122,15 @@ impl Store {
     }
 }
 
+/// `None` where they are missing or of another format.
+pub(super) fn sums_of(connection: &mut dyn Connection, file: &StoredFile) -> std::result::Result<Option<BlockSums>, CatalogError> {
+    let statement = "SELECT format, sums FROM block_sums WHERE random = $1";
+    let found = connection.query(statement, &[file.id.as_str().into()])?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let (format, sums) = (row.int(0)?, row.bytes(1)?);
+    Ok(Some(sums).filter(|_| format == BlockSums::FORMAT).and_then(|sums| BlockSums::from_bytes(sums, file.size_bytes)))
+}
+
 impl Download {
     /// How many bytes are still to come.
     pub const fn left_bytes(&self) -> u64 {
@@ -80,45 +142,115 @@ impl Download {
         if self.left.is_empty() {
             return Ok(None);
         }
-        let index = self.left.start / BLOCK_BYTES;
-        let first = index * BLOCK_BYTES;
-        let length = BLOCK_BYTES.min(self.file.size_bytes - first);
-        let sum = usize::try_from(index).ok().and_then(|index| self.sums.block(index));
-        let mut reader = self.reader.take().ok_or_else(|| Error::Internal("a download went on after it had failed".into()))?;
-        let (reader, outcome) = self
-            .store
-            .blocking(move |_| {
-                let outcome = verified_block(&mut *reader, first, length, sum);
-                (reader, outcome)
-            })
-            .await?;
-        let block = match outcome {
-            Ok(Some(block)) => block,
-            Ok(None) => return Err(self.store.damaged(&self.file, format!("block {index} does not match its sum").into()).await),
-            Err(error) => return Err(self.store.blob_read_failed(&self.file, error).await),
+        if self.pieces.is_empty() {
+            self.pieces = self.block().await?;
+        }
+        let piece = self.pieces.pop_front().expect("a block that is read holds wanted bytes");
+        self.left.start += piece.len() as u64;
+        if self.pieces.len() <= PIECES_LEFT {
+            self.read_ahead();
+        }
+        Ok(Some(piece))
+    }
+
+    /// The pieces of the block that comes next.
+    async fn block(&mut self) -> Result<VecDeque<Bytes>> {
+        self.read_ahead();
+        let ReadBlock { reader, index, outcome } = match std::mem::replace(&mut self.ahead, Ahead::Failed) {
+            Ahead::Read(block) => block,
+            Ahead::Reading(task) => task.await.map_err(|panic| Error::Internal(panic.into()))?,
+            Ahead::Idle(_) | Ahead::Failed => return Err(Error::Internal("a download went on after it had failed".into())),
         };
-        self.reader = Some(reader);
-        let wanted = self.left.start - first..(self.left.end - first).min(length);
-        self.left.start = first + wanted.end;
-        let cut = |offset: u64| usize::try_from(offset).expect("a block is 1 MiB");
-        Ok(Some(block.slice(cut(wanted.start)..cut(wanted.end))))
+        match outcome {
+            Ok(Some(pieces)) => {
+                self.ahead = Ahead::Idle(reader);
+                Ok(pieces)
+            }
+            Ok(None) => Err(self.store.damaged(&self.file, format!("block {index} does not match its sum").into()).await),
+            Err(error) => Err(self.store.blob_read_failed(&self.file, error).await),
+        }
+    }
+
+    /// Has a blocking thread read the next block, unless one does already or there is none.
+    fn read_ahead(&mut self) {
+        self.ahead = match std::mem::replace(&mut self.ahead, Ahead::Failed) {
+            Ahead::Idle(reader) => match Block::holding(self.unread, &self.left, self.file.size_bytes, &self.sums) {
+                Some(block) => {
+                    self.unread = end_of_block(self.unread);
+                    Ahead::Reading(tokio::task::spawn_blocking(move || block.read(reader)))
+                }
+                None => Ahead::Idle(reader),
+            },
+            under_way => under_way,
+        };
     }
 }
 
-/// One block whose sum matches; `None` when it does not, read a second time past the cache either.
-fn verified_block(reader: &mut dyn BlobReader, first: u64, length: u64, sum: Option<u64>) -> Result<Option<Bytes>, BlobError> {
-    let mut block = vec![0; usize::try_from(length).expect("a block is 1 MiB")];
-    for attempt in 0..2 {
-        if attempt > 0 {
-            reader.forget_cache(first, length);
+/// Where the block ends that holds the byte at `offset`.
+const fn end_of_block(offset: u64) -> u64 {
+    (offset / BLOCK_BYTES + 1) * BLOCK_BYTES
+}
+
+/// One block to read: where it lies, its sum, and which of its bytes are wanted.
+struct Block {
+    index: u64,
+    length: usize,
+    sum: Option<u64>,
+    wanted: Range<usize>,
+}
+
+impl Block {
+    /// The block with the byte at `offset`; `None` where `range` wants nothing from there on.
+    fn holding(offset: u64, range: &Range<u64>, size_bytes: u64, sums: &BlockSums) -> Option<Self> {
+        if offset >= range.end {
+            return None;
         }
-        let count = match reader.read_at(&mut block, first) {
-            Err(error) if attempt == 0 && error.fault == BlobFault::Io => continue,
-            outcome => outcome?,
-        };
-        if count == block.len() && Some(BlockSums::sum(&block)) == sum {
-            return Ok(Some(block.into()));
-        }
+        let index = offset / BLOCK_BYTES;
+        let first = index * BLOCK_BYTES;
+        let length = BLOCK_BYTES.min(size_bytes - first);
+        let within = |offset: u64| usize::try_from(offset.saturating_sub(first).min(length)).expect("a block is 1 MiB");
+        let sum = usize::try_from(index).ok().and_then(|index| sums.block(index));
+        Some(Self { index, length: within(first + length), sum, wanted: within(range.start)..within(range.end) })
     }
-    Ok(None)
+
+    /// Reads it whole and checks its sum, past the cache a second time where that does not match. Blocking.
+    fn read(self, mut reader: Box<dyn BlobReader>) -> ReadBlock {
+        let outcome = self.verified(&mut *reader);
+        ReadBlock { reader, index: self.index, outcome }
+    }
+
+    fn verified(&self, reader: &mut dyn BlobReader) -> Result<Option<VecDeque<Bytes>>, BlobError> {
+        let first = self.index * BLOCK_BYTES;
+        for attempt in 0..2 {
+            if attempt > 0 {
+                reader.forget_cache(first, self.length as u64);
+            }
+            let pieces = match self.pieces(reader, first) {
+                Err(error) if attempt == 0 && error.fault == BlobFault::Io => continue,
+                outcome => outcome?,
+            };
+            let count: usize = pieces.iter().map(Vec::len).sum();
+            if count == self.length && Some(BlockSums::sum_of(pieces.iter().map(Vec::as_slice))) == self.sum {
+                return Ok(Some(self.wanted_of(pieces)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The bytes of the block as they are now; fewer where the blob ends.
+    fn pieces(&self, reader: &mut dyn BlobReader, first: u64) -> Result<Vec<Vec<u8>>, BlobError> {
+        let starts = (0..self.length).step_by(PIECE_BYTES);
+        starts.map(|start| reader.bytes_at(first + start as u64, PIECE_BYTES.min(self.length - start))).collect()
+    }
+
+    fn wanted_of(&self, pieces: Vec<Vec<u8>>) -> VecDeque<Bytes> {
+        let mut start = 0;
+        let cut = |piece: Vec<u8>| {
+            let within = |offset: usize| offset.saturating_sub(start).min(piece.len());
+            let (from, to) = (within(self.wanted.start), within(self.wanted.end));
+            start += piece.len();
+            Bytes::from(piece).slice(from..to)
+        };
+        pieces.into_iter().map(cut).filter(|piece| !piece.is_empty()).collect()
+    }
 }

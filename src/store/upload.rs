@@ -1,24 +1,23 @@
 //! Uploads: admitted, received in bounded memory, committed once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::blobs::{BlobError, Staged};
+use super::blobs::{BlobError, Blobs, Staged};
 use super::promises::Promise;
-use super::{Error, Result, Store, rows};
+use super::visit::{Asked, Visit};
+use super::{Error, Result, Store};
 use crate::fault_point;
 use crate::model::account::Account;
-use crate::model::digest::{Hasher, Sha256Digest};
+use crate::model::digest::{BlockSums, Hasher, Sha256Digest};
 use crate::model::file_name::FileName;
-use crate::model::stored_file::{StoredFile, quota_bytes};
+use crate::model::stored_file::StoredFile;
 
 /// Bytes collected before a blocking thread hashes and writes them. Two such buffers are in use at once.
 const BUFFER_BYTES: usize = 256 * 1024;
-
-/// Files that the disk must have room for beside the one that is admitted.
-const RESERVE_FILES: u64 = 8;
 
 /// An account that was closed breaks its uploads within about this time, while bytes come; those that stand still end at their
 /// time-out or commit.
@@ -48,41 +47,61 @@ enum Sinking {
 type TakenIn = (Box<Sink>, Vec<u8>, Result<(), BlobError>);
 
 pub(super) struct Sink {
-    pub(super) staged: Box<dyn Staged>,
-    pub(super) hasher: Hasher,
-    pub(super) promise: Promise,
+    blobs: Arc<dyn Blobs>,
+    /// Made for the first bytes, on the blocking thread that writes them.
+    staged: Option<Box<dyn Staged>>,
+    hasher: Hasher,
+    promise: Promise,
 }
 
 impl Sink {
-    pub(super) fn take_in(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+    fn take_in(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        let staged = match &mut self.staged {
+            Some(staged) => staged,
+            none => none.insert(self.blobs.stage()?),
+        };
         self.hasher.update(bytes);
-        self.staged.write(bytes)?;
+        staged.write(bytes)?;
         self.promise.wrote(bytes.len() as u64);
         Ok(())
     }
+
+    /// Takes the last bytes in.
+    pub(super) fn close(mut self, last_bytes: &[u8]) -> Result<Received, BlobError> {
+        self.take_in(last_bytes)?;
+        let staged = self.staged.expect("the last bytes have made it");
+        let (sha256, sums) = self.hasher.finish();
+        Ok(Received { staged, sha256, sums, promise: self.promise })
+    }
+}
+
+/// All bytes of an upload, staged and hashed.
+pub(super) struct Received {
+    pub(super) staged: Box<dyn Staged>,
+    pub(super) sha256: Sha256Digest,
+    pub(super) sums: BlockSums,
+    pub(super) promise: Promise,
 }
 
 impl Store {
     /// Admits an upload of exactly `size_bytes`: the name is free, quota and disk have room, counting what uploads in flight have
     /// promised. Errors: `NameTaken`, `OverQuota`, `DiskFull`, `WritesSuspended`, `AccountClosed`, `Unavailable`.
     pub async fn begin_upload(&self, account: &Account, name: &FileName, size_bytes: u64) -> Result<Upload> {
-        let (owner, wanted) = (account.id.clone(), name.clone());
-        let (fresh, holder) = self
-            .read(move |connection| {
-                let Some(account) = rows::account(connection, &owner)? else { return Ok((None, None)) };
-                let holder = rows::live_file(connection, &account, &wanted)?;
-                Ok((Some(account), holder))
-            })
-            .await?;
+        let visit = self.visit(&account.id, Asked::Row(name.clone()), |_| true).await?;
+        self.begin_visited(visit.ok_or(Error::NotFound)?, name, size_bytes).await
+    }
+
+    /// The same after a visit that has asked whether the name is free.
+    pub async fn begin_visited(&self, visit: Visit, name: &FileName, size_bytes: u64) -> Result<Upload> {
+        let Visit { account, holder, .. } = visit;
         if let Some(holder) = holder {
             return Err(Error::NameTaken(Box::new(holder)));
         }
-        let account = fresh.ok_or(Error::NotFound)?;
         closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason }))?;
         self.check_writes()?;
         let promise = self.admit(&account, name, size_bytes).await?;
-        let staged = self.blocking_write(super::blobs::Blobs::stage).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
-        let sink = Box::new(Sink { staged, hasher: Hasher::default(), promise });
+        let blobs = Arc::clone(&self.inner.blobs);
+        let sink = Box::new(Sink { blobs, staged: None, hasher: Hasher::default(), promise });
         fault_point::pass("admitted");
         let room = usize::try_from(size_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
         Ok(Upload {
@@ -94,25 +113,6 @@ impl Store {
             buffer: Vec::with_capacity(room),
             sink: Sinking::Idle(sink),
             seen_open_at: Instant::now(),
-        })
-    }
-
-    async fn admit(&self, account: &Account, name: &FileName, size_bytes: u64) -> Result<Promise> {
-        let reserve = self.inner.settings.disk_reserve_bytes;
-        let space = self.blocking(super::blobs::Blobs::space).await?.map_err(|error| self.blob_write_failed(error, size_bytes))?;
-        let needed_quota = quota_bytes(name, size_bytes);
-        self.inner.promises.admit(&account.id, size_bytes, needed_quota, |unwritten, promised_quota| {
-            let used = account.used_bytes.saturating_add(promised_quota);
-            if let Some(quota) = account.quota_bytes
-                && used.saturating_add(needed_quota) > quota
-            {
-                return Err(Error::OverQuota { quota_bytes: quota, used_bytes: used, needed_bytes: needed_quota });
-            }
-            let free = space.free_bytes.saturating_sub(reserve).saturating_sub(unwritten);
-            if size_bytes > free || space.free_bytes < reserve || space.free_files < RESERVE_FILES {
-                return Err(Error::DiskFull { free_bytes: free, needed_bytes: size_bytes });
-            }
-            Ok(())
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -21,21 +21,34 @@ use crate::server::reply::{self, Body, BodyError};
 use crate::server::request::RequestHead;
 use crate::store::Error;
 use crate::store::read::Download;
-
-/// Frames of this size keep what a slow client makes us hold, beside one block, small.
-const FRAME_BYTES: usize = 64 << 10;
+use crate::store::visit::{Asked, Visit};
 
 /// 200, 206, 304, 404, 412 or 416 for GET and HEAD. `path` is the name, percent-encoded.
 pub async fn get_file(head: &RequestHead, account: &Account, path: &str) -> Result<Response<Body>, ApiError> {
     let store = &head.context.store;
-    let name = FileName::from_url_path(path).map_err(|error| ApiError::bad_request(format!("This is no valid name: {error}")))?;
-    let found = store.find(account, &name).await.map_err(|error| ApiError::from_store(error, store.now()))?;
-    let file = found.ok_or_else(ApiError::not_found)?;
+    let name = named(path)?;
+    let asked = if head.method() == Method::GET { Asked::File(name) } else { Asked::Row(name) };
+    let visit = store.visit(&account.id, asked, |_| true).await.map_err(|error| ApiError::from_store(error, store.now()))?;
+    send(head, visit.ok_or_else(ApiError::not_found)?).await
+}
+
+/// The same where the visit that let the request in has looked for the file of its path.
+pub async fn get_visited(head: &RequestHead, visit: Visit) -> Result<Response<Body>, ApiError> {
+    named(head.path())?;
+    send(head, visit).await
+}
+
+fn named(path: &str) -> Result<FileName, ApiError> {
+    FileName::from_url_path(path).map_err(|error| ApiError::bad_request(format!("This is no valid name: {error}")))
+}
+
+async fn send(head: &RequestHead, visit: Visit) -> Result<Response<Body>, ApiError> {
+    let file = visit.file(head.context.store.now()).cloned().ok_or_else(ApiError::not_found)?;
     let mut response = match plan(head.method(), head.headers(), &file)? {
         Plan::NotModified => reply::empty(StatusCode::NOT_MODIFIED),
         Plan::Headers => sized(reply::empty(StatusCode::OK), file.size_bytes),
-        Plan::Whole => sized(reply::streamed(StatusCode::OK, open(head, &file, 0..file.size_bytes).await?), file.size_bytes),
-        Plan::Part(part) => partial(open(head, &file, part.clone()).await?, &part, file.size_bytes),
+        Plan::Whole => sized(reply::streamed(StatusCode::OK, open(head, visit, 0..file.size_bytes).await?), file.size_bytes),
+        Plan::Part(part) => partial(open(head, visit, part.clone()).await?, &part, file.size_bytes),
     };
     describe(response.headers_mut(), &file);
     describe_download(response.headers_mut(), &file.name);
@@ -101,11 +114,11 @@ fn describe_download(headers: &mut HeaderMap, name: &FileName) {
 /// would take the text of an error for the file.
 async fn open(
     head: &RequestHead,
-    file: &StoredFile,
+    visit: Visit,
     part: Range<u64>,
 ) -> Result<impl Stream<Item = Result<Bytes, BodyError>> + Send + use<>, ApiError> {
     let context = Arc::clone(&head.context);
-    match context.store.open_file(file, part).await {
+    match context.store.open_visited(visit, part).await {
         Err(error @ Error::Corrupt(_)) => {
             note_break(&error, &context);
             Ok(frames(Err(error), context))
@@ -115,23 +128,12 @@ async fn open(
     }
 }
 
-/// The verified blocks, cut into frames. An error ends the connection, so the client cannot take what it has for the file.
+/// The verified pieces, a frame each. An error ends the connection, so the client cannot take what it has for the file.
 fn frames(opened: Result<Download, Error>, context: Arc<Context>) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
-    stream::try_unfold((opened, Bytes::new(), context), |(opened, mut block, context)| async move {
+    stream::try_unfold((opened, context), |(opened, context)| async move {
         let mut download = opened?;
-        if block.is_empty() {
-            match download.next().await.inspect_err(|error| note_break(error, &context))? {
-                Some(bytes) => block = bytes,
-                None => return Ok(None),
-            }
-        }
-        // A copy, so that the block is freed before the next one is read, however slowly the client takes its frames.
-        let frame = Bytes::copy_from_slice(&block[..block.len().min(FRAME_BYTES)]);
-        block.advance(frame.len());
-        if block.is_empty() {
-            block = Bytes::new();
-        }
-        Ok(Some((frame, (Ok(download), block, context))))
+        let piece = download.next().await.inspect_err(|error| note_break(error, &context))?;
+        Ok(piece.map(|piece| (piece, (Ok(download), context))))
     })
 }
 

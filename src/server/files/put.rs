@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::describe;
 use crate::fault_point;
-use crate::model::account::{Account, Kind};
+use crate::model::account::Kind;
 use crate::model::digest::Sha256Digest;
 use crate::model::file_name::FileName;
 use crate::model::instant::Instant;
@@ -19,15 +19,16 @@ use crate::server::request::RequestHead;
 use crate::server::request_body::RequestBody;
 use crate::store::Error;
 use crate::store::upload::Upload;
+use crate::store::visit::Visit;
 
 /// Stores one file. 201 is sent when it is kept, 200 when exactly it was stored before.
-pub async fn put_file(head: &RequestHead, account: &Account, body: &mut RequestBody) -> Result<Response<Body>, ApiError> {
-    if account.kind == Kind::Vault {
+pub async fn put_file(head: &RequestHead, visit: Visit, body: &mut RequestBody) -> Result<Response<Body>, ApiError> {
+    if visit.account.kind == Kind::Vault {
         return Err(ApiError::not_allowed("GET, HEAD, OPTIONS", VAULT));
     }
     let promise = Promise::of(head.path(), head.headers(), head.context.limits().max_file_bytes)?;
     let store = &head.context.store;
-    let mut upload = match store.begin_upload(account, &promise.name, promise.size_bytes).await {
+    let mut upload = match store.begin_visited(visit, &promise.name, promise.size_bytes).await {
         Ok(upload) => upload,
         Err(error) => return refused(head, &promise, error),
     };

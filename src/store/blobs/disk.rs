@@ -31,6 +31,13 @@ impl DiskBlobs {
     }
 }
 
+#[cfg(test)]
+impl DiskBlobs {
+    pub(super) fn root(&self) -> &Arc<Root> {
+        &self.root
+    }
+}
+
 impl Blobs for DiskBlobs {
     fn stage(&self) -> Result<Box<dyn Staged>, BlobError> {
         Ok(Box::new(StagingFile::create(&self.root)?))
@@ -41,7 +48,12 @@ impl Blobs for DiskBlobs {
     }
 
     fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
-        removal::remove(&self.root, &key.to_path())
+        removal::remove(&self.root, &[key.to_path()]).pop().expect("one outcome for one path")
+    }
+
+    fn remove_all(&self, keys: &[BlobKey]) -> Vec<Result<(), BlobError>> {
+        let paths: Vec<String> = keys.iter().map(BlobKey::to_path).collect();
+        removal::remove(&self.root, &paths)
     }
 
     fn walk(&self, visit: &mut dyn FnMut(Found) -> bool) -> Result<(), BlobError> {

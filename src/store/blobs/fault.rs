@@ -27,6 +27,15 @@ impl BlobError {
         Self { fault: BlobFault::of(&source), doing: doing.into(), source }
     }
 
+    /// The same error for somebody else whom it hit.
+    pub(super) fn again(&self) -> Self {
+        let source = match self.source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(self.source.kind(), self.source.to_string()),
+        };
+        Self { fault: self.fault, doing: self.doing.clone(), source }
+    }
+
     /// A refusal of ours, in words.
     pub fn refused(doing: impl Into<String>, why: impl Into<String>) -> Self {
         Self { fault: BlobFault::Failed, doing: doing.into(), source: io::Error::other(why.into()) }

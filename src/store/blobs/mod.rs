@@ -4,6 +4,7 @@
 //!   gives them their key create-only, and makes every folder above durable before it returns.
 //! * A key is unique for ever, so nothing is ever replaced.
 
+mod batch;
 #[cfg(test)]
 mod contract;
 mod copies;
@@ -81,6 +82,10 @@ pub trait Blobs: Send + Sync + 'static {
     fn open(&self, key: &BlobKey) -> Result<Box<dyn BlobReader>, BlobError>;
     /// Removes the bytes, then folders that became empty, and makes that durable. Absent bytes are removed already.
     fn remove(&self, key: &BlobKey) -> Result<(), BlobError>;
+    /// The same for many, with fewer syncs; an outcome for each.
+    fn remove_all(&self, keys: &[BlobKey]) -> Vec<Result<(), BlobError>> {
+        keys.iter().map(|key| self.remove(key)).collect()
+    }
     /// Calls `visit` for everything published; stops early, with Ok, when it says `false`.
     fn walk(&self, visit: &mut dyn FnMut(Found) -> bool) -> Result<(), BlobError>;
     fn space(&self) -> Result<Space, BlobError>;
@@ -101,13 +106,28 @@ pub trait Staged: Send {
     /// Syncs the bytes (once: a descriptor whose fsync failed is never trusted again), then publishes them under `key`,
     /// create-only, then makes the folders durable. After Ok the blob survives a power cut. After an error it may or may not exist.
     fn publish(self: Box<Self>, key: &BlobKey) -> Result<(), BlobError>;
+    /// The same, sharing its syncs with others that publish at the same time; `done` is told of the outcome, maybe on another thread.
+    /// This thread may come back much later, when it has seen to others.
+    fn publish_among(self: Box<Self>, key: &BlobKey, done: Published) {
+        done(self.publish(key));
+    }
 }
+
+/// Hears how a publish ended. Dropped unheard after a panic, which is a failure, too.
+pub type Published = Box<dyn FnOnce(Result<(), BlobError>) + Send>;
 
 /// An open blob. It stays readable after its removal.
 pub trait BlobReader: Send {
     fn size_bytes(&self) -> u64;
     /// Fills `buffer` from `offset`; fewer bytes only at the end of the blob.
     fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize, BlobError>;
+    /// The bytes at `offset`, `length` of them; fewer only at the end of the blob.
+    fn bytes_at(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, BlobError> {
+        let mut bytes = vec![0; length];
+        let count = self.read_at(&mut bytes, offset)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
     /// Makes the next read of this range come from the medium and not from a cache, as far as the system allows.
     fn forget_cache(&mut self, offset: u64, length: u64);
 }

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::BlobError;
 use super::fault::Doing as _;
+use super::folders::Moment;
 use super::root::{Root, make_folder, open_folder, sync};
 use super::staging::StagingFile;
 use crate::fault_point;
@@ -19,7 +20,7 @@ const MOST_TRIES: u32 = 1_000;
 
 /// Gives the staged bytes, which are synced, the name `path` below `blobs/`.
 pub(super) fn publish(staged: &mut StagingFile, path: &str) -> Result<(), BlobError> {
-    let (folder, last) = path.rsplit_once('/').expect("a key begins with its account's folder");
+    let (folder, last) = split(path);
     let root = std::sync::Arc::clone(&staged.root);
     // The mistake that the rows of the weakest disk must find: to believe that whoever made a folder has synced it.
     fail::fail_point!("foreign-folders", open_folder(&root.folder, folder).is_ok(), |_| sync(
@@ -30,7 +31,17 @@ pub(super) fn publish(staged: &mut StagingFile, path: &str) -> Result<(), BlobEr
     let opened = give_name(&root, staged, folder, last)?;
     sync(&opened, folder)?;
     fault_point::pass("folder-synced");
-    // From here the folder holds a blob: no removal can take it away while it is looked up.
+    make_reachable(&root, folder, began)
+}
+
+/// Folder and last component of a key.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').expect("a key begins with its account's folder")
+}
+
+/// Syncs each folder above `folder` that this process has not made durable since `began`; `folder` is synced, and holds a blob.
+pub(super) fn make_reachable(root: &Root, folder: &str, began: Moment) -> Result<(), BlobError> {
+    // The folder holds a blob: no removal can take it away while it is looked up.
     let mut fresh = Vec::new();
     let mut child = folder;
     while !root.durable.holds(child) {
@@ -49,7 +60,7 @@ pub(super) fn publish(staged: &mut StagingFile, path: &str) -> Result<(), BlobEr
 
 /// Moves the staging file into its folder and returns the folder, which was opened before the move: whatever fails to be written
 /// of it from then on is reported by the sync of this very descriptor.
-fn give_name(root: &Root, staged: &mut StagingFile, folder: &str, last: &str) -> Result<OwnedFd, BlobError> {
+pub(super) fn give_name(root: &Root, staged: &mut StagingFile, folder: &str, last: &str) -> Result<OwnedFd, BlobError> {
     for _ in 0..MOST_TRIES {
         let opened = match open_folder(&root.folder, folder) {
             Err(Errno::NOENT) => {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt as _;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Advice, OFlags};
 use rustix::io::Errno;
 
@@ -50,6 +51,22 @@ impl BlobReader for DiskReader {
             }
         }
         Ok(filled)
+    }
+
+    /// Reads into memory that nobody has cleared before.
+    fn bytes_at(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, BlobError> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let from = offset.saturating_add(bytes.len() as u64);
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), from) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(BlobError::new(format!("reading {}", self.path), errno)),
+            }
+        }
+        // The memory may have been a little larger than what was asked for.
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     fn forget_cache(&mut self, offset: u64, length: u64) {

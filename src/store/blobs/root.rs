@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::batch::{self, Batches};
 use super::fault::Doing as _;
 use super::folders::DurableFolders;
 use super::{BlobError, Space};
@@ -26,6 +27,7 @@ pub(super) struct Root {
     pub(super) staging: OwnedFd,
     pub(super) control: OwnedFd,
     pub(super) durable: DurableFolders,
+    pub(super) batches: Batches,
 }
 
 impl Root {
@@ -47,7 +49,8 @@ impl Root {
         File::open(above).and_then(|above| above.sync_all()).doing(|| format!("syncing {}", above.display()))?;
         let staging = open_folder(&folder, STAGING).doing(|| format!("opening {STAGING}"))?;
         let control = open_folder(&folder, CONTROL).doing(|| format!("opening {CONTROL}"))?;
-        Ok(Self { folder, staging, control, durable: DurableFolders::default() })
+        let batches = Batches::new(batch::is_trusted(&folder));
+        Ok(Self { folder, staging, control, durable: DurableFolders::default(), batches })
     }
 
     pub(super) fn space(&self) -> Result<Space, BlobError> {

@@ -20,10 +20,10 @@ pub(super) async fn a_file_ends_at_its_time_and_its_name_is_free_a_day_later(rig
     assert!(rig.names().await.is_empty());
     assert_eq!(rig.read(&file).await.expect("a download under way goes on"), b"bytes");
     rig.pass(DAY_MICROS - SECOND_MICROS).await;
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 0);
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 0);
     assert_eq!(refusal(rig.put("/a", b"early").await), "name taken");
     rig.pass(SECOND_MICROS).await;
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 1);
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 1);
     assert!(rig.keys().is_empty());
     assert_eq!(rig.fresh_account().await.used_bytes, 0);
     assert_eq!(refusal(rig.read(&file).await), "not found");
@@ -41,13 +41,13 @@ pub(super) async fn raising_lengthens_lives_and_lowering_shortens_none(rig: Rig)
     rig.put("/new", b"bytes").await.expect("the name is free");
     rig.pass(32 * DAY_MICROS).await;
     assert_eq!(rig.names().await, ["/middle", "/old"]);
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 1, "the row that was due by its old index stays");
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 1, "the row that was due by its old index stays");
     rig.pass(27 * DAY_MICROS).await;
     assert_eq!(rig.names().await, ["/middle", "/old"]);
     rig.pass(2 * DAY_MICROS).await;
     assert!(rig.names().await.is_empty());
     rig.pass(DAY_MICROS).await;
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 2);
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 2);
     assert!(rig.keys().is_empty());
 }
 
@@ -56,14 +56,14 @@ pub(super) async fn a_clock_that_jumps_ahead_ends_nothing_until_it_is_accepted(r
     rig.clock.jump_wall(400 * DAY_MICROS);
     rig.store.tick_time().await.expect("the clocks can be read");
     assert!(rig.store.health().await.expiry_paused.is_some());
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 0);
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 0);
     assert_eq!(rig.find("/a").await, Some(file));
     let during = rig.put("/during", b"bytes").await.expect("uploads go on");
     assert!(during.created_at.micros_since(start()) <= 26 * HOUR_MICROS, "created in guarded time");
     assert!(during.expires_at.micros_since(start()) >= 430 * DAY_MICROS, "kept from the later of both clocks");
     rig.store.accept_clock().await.expect("the clock can be accepted");
     assert_eq!(rig.store.health().await.expiry_paused, None);
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 1);
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 1);
     assert_eq!(rig.names().await, ["/during"]);
     rig.clock.jump_wall(-800 * DAY_MICROS);
     let before = rig.store.now();
@@ -157,7 +157,7 @@ pub(super) async fn a_retention_lowered_while_the_bytes_come_holds_for_them(rig:
     rig.store.change_account(id, keep_days(30)).await.expect("the account exists");
     upload.finish(Vec::new()).await.expect("it is stored");
     rig.pass(31 * DAY_MICROS).await;
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 1, "the name is free a day after the end, not 335 days later");
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 1, "the name is free a day after the end, not 335 days later");
 }
 
 pub(super) async fn a_row_stays_doomed_until_its_bytes_are_gone(rig: Rig) {
@@ -165,7 +165,7 @@ pub(super) async fn a_row_stays_doomed_until_its_bytes_are_gone(rig: Rig) {
     rig.put("/a", b"bytes").await.expect("the name is free");
     rig.pass(31 * DAY_MICROS).await;
     memory.fail_removals(Some(rustix::io::Errno::ROFS));
-    rig.store.expire_due().await.expect("expiry runs");
+    rig.expire_due().await.expect("expiry runs");
     assert!(rig.store.ended_files(&rig.account.id).await.expect("the catalog answers").is_empty(), "its bytes are still there");
     assert_eq!(rig.keys().len(), 1);
     memory.fail_removals(None);
@@ -179,7 +179,7 @@ pub(super) async fn a_disk_error_while_removing_ends_writing(rig: Rig) {
     rig.put("/a", b"bytes").await.expect("the name is free");
     rig.pass(31 * DAY_MICROS).await;
     memory.fail_removals(Some(rustix::io::Errno::IO));
-    assert_eq!(refusal(rig.store.expire_due().await), "writes suspended");
+    assert_eq!(refusal(rig.expire_due().await), "writes suspended");
     memory.fail_removals(None);
     assert_eq!(refusal(rig.store.remove_doomed().await), "writes suspended", "what failed once is not tried again");
     assert_eq!(refusal(rig.put("/b", b"bytes").await), "writes suspended");
@@ -199,7 +199,7 @@ pub(super) async fn an_ended_file_is_remembered_for_400_days(rig: Rig) {
     };
     rig.put("/a", b"bytes").await.expect("the name is free");
     rig.pass(31 * DAY_MICROS).await;
-    rig.store.expire_due().await.expect("expiry runs");
+    rig.expire_due().await.expect("expiry runs");
     rig.pass(400 * DAY_MICROS - SECOND_MICROS).await;
     assert_eq!(remembered().await, 1);
     rig.pass(2 * SECOND_MICROS).await;
@@ -220,6 +220,7 @@ pub(super) async fn a_store_with_files_and_no_time_begins_at_the_newest_of_them(
     rig.clock.jump_wall(400 * DAY_MICROS);
     let store = rig.opened_again().await;
     assert!(store.health().await.expiry_paused.is_some());
-    assert_eq!(store.expire_due().await.expect("expiry runs"), 0);
+    let (_stop, shutdown) = crate::shutdown::channel();
+    assert_eq!(store.expire_due(&shutdown).await.expect("expiry runs"), 0);
     assert!(store.find(&rig.account, &super::rig::name("/a")).await.expect("the catalog answers").is_some());
 }

@@ -159,7 +159,7 @@ impl Machine {
     async fn expire(&mut self, failure: Option<Failure>) -> Result<(), String> {
         let is_paused = self.rig.store.health().await.expiry_paused.is_some();
         self.switch.set(failure);
-        self.rig.store.expire_due().await.map_err(|error| error.to_string())?;
+        self.rig.expire_due().await.map_err(|error| error.to_string())?;
         self.switch.set(None);
         if !is_paused {
             self.model.expire(self.rig.store.now());

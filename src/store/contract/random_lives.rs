@@ -33,7 +33,7 @@ async fn follow_the_model(catalog: CatalogKind, steps: u64, files_a_step: u64) {
         let spread = random(&mut seed, 40 * 86_400) * SECOND_MICROS;
         rig.pass(spread).await;
         let before_hold = rig.store.now().plus_micros(-DAY_MICROS);
-        rig.store.expire_due().await.expect("expiry runs");
+        rig.expire_due().await.expect("expiry runs");
         lives.retain(|_, (from, days)| before_hold < from.plus_micros(*days * DAY_MICROS));
         if random(&mut seed, 2) == 0 {
             days = 30 + random(&mut seed, 336);

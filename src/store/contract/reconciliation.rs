@@ -60,7 +60,7 @@ pub(super) async fn an_old_catalog_gives_back_a_name_that_was_used_again(rig: Ri
     rig.publish_without_row(&newer, b"newer");
     assert_eq!(rig.reconcile().await.quarantined, 1);
     rig.pass(31 * DAY_MICROS).await;
-    assert_eq!(rig.store.expire_due().await.expect("expiry runs"), 1);
+    assert_eq!(rig.expire_due().await.expect("expiry runs"), 1);
     assert_eq!(rig.reconcile().await.adopted, 1);
     let found = rig.find("/a").await.expect("the newer file has its name");
     assert_eq!(rig.read(&found).await.expect("it is whole"), b"newer");

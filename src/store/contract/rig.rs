@@ -184,6 +184,11 @@ impl Rig {
         std::fs::write(&path, bytes).expect("the blob can be overwritten from outside");
     }
 
+    pub(super) async fn expire_due(&self) -> Result<u64> {
+        let (_stop, shutdown) = crate::shutdown::channel();
+        self.store.expire_due(&shutdown).await
+    }
+
     pub(super) async fn reconcile(&self) -> crate::store::reconcile::ReconcileReport {
         let (_stop, shutdown) = crate::shutdown::channel();
         self.store.reconcile(&shutdown).await.expect("reconciliation runs")

@@ -1,0 +1,113 @@
+"""What is measured: the time on the wall, the server's CPU seconds and its peak of memory, workers counted in."""
+import os
+import pathlib
+import statistics
+import subprocess
+import threading
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+MIB = 1 << 20
+
+
+class Watch:
+    """Looks at a running process and its children through /proc."""
+
+    def pids(self):
+        found, open_ = [], [self.process.pid]
+        while open_:
+            pid = open_.pop()
+            found.append(pid)
+            for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+                try:
+                    open_ += [int(word) for word in task.read_text().split()]
+                except OSError:
+                    pass
+        return found
+
+    def cpu_seconds(self):
+        seconds = 0
+        for pid in self.pids():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+            seconds += sum(int(ticks) for ticks in fields[11:15]) / TICKS
+        return seconds
+
+    def memory(self, what):
+        """`VmHWM` or `VmRSS` of all processes together, in MiB."""
+        sizes = 0
+        for pid in self.pids():
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            sizes += next(int(line.split()[1]) for line in status.splitlines() if line.startswith(what + ":"))
+        return sizes / 1024
+
+    def forget_peak(self):
+        for pid in self.pids():
+            pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def settle(self, seconds=120):
+        """Waits until the server has nothing more to do by itself."""
+        end, before = time.monotonic() + seconds, self.cpu_seconds()
+        while time.monotonic() < end:
+            time.sleep(1)
+            now = self.cpu_seconds()
+            if now - before < 0.04:
+                return
+            before = now
+
+
+def turn(server, work):
+    """Does `work` with clean caches of the disk; its own figures come on top of wall, CPU and peak."""
+    os.sync()
+    server.forget_peak()
+    cpu, began = server.cpu_seconds(), time.monotonic()
+    values = work() or {}
+    wall = time.monotonic() - began
+    return {"wall": wall, "cpu": server.cpu_seconds() - cpu, "peak": server.memory("VmHWM")} | values
+
+
+def rounds(contestants, count, work):
+    """Each server has its turn in every round, another one begins each time. Samples by name."""
+    names = list(contestants)
+    samples = {name: [] for name in names}
+    for number in range(count):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            samples[name].append(work(contestants[name], number))
+    return samples
+
+
+def run_all(commands):
+    """Runs shell-less commands at once, each with what follows it, and waits for all."""
+    failures = []
+
+    def run(command, after):
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if ended.returncode:
+            failures.append(ended.stderr)
+        elif after:
+            after()
+    threads = [threading.Thread(target=run, args=pair) for pair in commands]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise RuntimeError(failures[0])
+
+
+def sync_file(path):
+    """What makes a file and its name durable."""
+    for place in (path, path.parent):
+        handle = os.open(place, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+
+
+def median(samples, what):
+    return statistics.median(sample[what] for sample in samples)
+
+
+def ratio(mine, theirs, what):
+    """The median of what theirs was to mine, round by round: noise that hits a round hits both."""
+    pairs = [their[what] / my[what] for my, their in zip(mine, theirs) if my[what]]
+    return statistics.median(pairs) if pairs else float("nan")

@@ -1,0 +1,66 @@
+//! One look at the catalog for one request: its account, and the file that its path names.
+
+use super::read::sums_of;
+use super::{Result, Store, rows};
+use crate::model::access::AccountId;
+use crate::model::account::Account;
+use crate::model::digest::BlockSums;
+use crate::model::file_name::FileName;
+use crate::model::instant::Instant;
+use crate::model::stored_file::StoredFile;
+
+/// What a request asks about beside its account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Asked {
+    Nothing,
+    /// Whether the name is free.
+    Row(FileName),
+    /// Its file, to be read.
+    File(FileName),
+}
+
+/// An account and a file of it as the catalog has them at one moment.
+pub struct Visit {
+    pub account: Account,
+    /// The live file of the name, expired or not.
+    pub(super) holder: Option<StoredFile>,
+    /// The holder's, where its bytes are wanted.
+    pub(super) sums: Option<BlockSums>,
+}
+
+impl Visit {
+    /// The file that was looked for, unless its life is over.
+    pub fn file(&self, now: Instant) -> Option<&StoredFile> {
+        self.holder.as_ref().filter(|file| !file.has_expired(now))
+    }
+}
+
+impl Store {
+    /// The account of this id, removed ones included; `None` when there never was one. What is `asked` of it is looked up only
+    /// where `enters` lets the account in.
+    pub async fn visit(
+        &self,
+        id: &AccountId,
+        asked: Asked,
+        enters: impl FnOnce(&Account) -> bool + Send + 'static,
+    ) -> Result<Option<Visit>> {
+        let id = id.clone();
+        self.read(move |connection| {
+            let Some(account) = rows::account(connection, &id)? else { return Ok(None) };
+            let mut visit = Visit { account, holder: None, sums: None };
+            let (name, reads) = match &asked {
+                Asked::Row(name) => (name, false),
+                Asked::File(name) => (name, true),
+                Asked::Nothing => return Ok(Some(visit)),
+            };
+            if enters(&visit.account) {
+                visit.holder = rows::live_file(connection, &visit.account, name)?;
+            }
+            if let Some(file) = visit.holder.as_ref().filter(|_| reads) {
+                visit.sums = sums_of(connection, file)?;
+            }
+            Ok(Some(visit))
+        })
+        .await
+    }
+}
