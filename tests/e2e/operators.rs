@@ -152,7 +152,7 @@ fn every_command_answers_in_json() {
     let mut server = TestServer::start();
     let account = server.account();
     account.store("/a", b"x");
-    let user = account.user.clone();
+    let user = account.user;
     let json = |server: &TestServer, words: &[&str]| {
         let ran = server.run(&[words, &["--json"]].concat()).expect_exit(0);
         let value = serde_json::from_str::<serde_json::Value>(&ran.out).unwrap_or_else(|error| panic!("{words:?}: {error} in {ran:?}"));

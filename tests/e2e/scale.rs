@@ -80,7 +80,7 @@ fn memory_of_32_transfers_of_5_gib_is_bounded() {
     const LARGEST: u64 = 5 << 30;
     let server = Setup::new().set("progress_seconds", 600).start();
     let account = server.account();
-    let free = rustix::fs::statvfs(&server.data()).map(|state| state.f_bavail * state.f_frsize).expect("the disk is there");
+    let free = rustix::fs::statvfs(server.data()).map(|state| state.f_bavail * state.f_frsize).expect("the disk is there");
     // What is in flight at once has to fit on the disk; it is never all of it.
     let uploads = TRANSFERS.min(free / 2 / LARGEST).max(1);
     let before = resident_bytes(&server);

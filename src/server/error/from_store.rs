@@ -162,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_in_doubt_says_that_the_file_may_appear_and_that_sending_it_again_is_safe() {
+        let answer = ApiError::from_store(store::Error::InDoubt("the connection broke".into()), NOW);
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.text.contains("may still appear") && answer.text.contains("again is safe"), "{}", answer.text);
+    }
+
+    #[test]
     fn no_text_shows_a_cause() {
         for (error, _, _) in every_error() {
             let answer = ApiError::from_store(error, NOW);

@@ -33,7 +33,7 @@ pub async fn respond(head: &RequestHead, account: &Account, query: Query) -> Res
     let mut walk = Walk::new(store.clone(), account.clone(), &query);
     let mut next = None;
     let rows = match query.rows() {
-        None => Rows::All(walk),
+        None => Rows::All(Box::new(walk)),
         // The link goes into a header, so where the page ends has to be known before its first line: the page is read first, and what
         // is written is what was read.
         Some(rows) => {
@@ -79,7 +79,7 @@ struct Lines {
 /// Where the lines come from.
 enum Rows {
     /// All that there are, read while they are written.
-    All(Walk),
+    All(Box<Walk>),
     /// One page.
     Held(VecDeque<StoredFile>),
 }
