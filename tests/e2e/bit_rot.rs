@@ -39,7 +39,7 @@ fn harm(kind: &str, blob: &Path, other: &Path, seed: &mut u64) {
         }
         "older copy" => std::fs::write(blob, tree::bytes(random(seed, u64::MAX), usize::try_from(length).expect("small"))),
         "deleted" => std::fs::remove_file(blob),
-        "mode 000" => std::fs::set_permissions(blob, std::fs::Permissions::from_mode(0)),
+        "mode 000" => std::fs::set_permissions(blob, std::fs::Permissions::from_mode(0o000)),
         _ => std::fs::remove_file(blob).and_then(|()| std::fs::create_dir(blob)),
     };
     done.unwrap_or_else(|error| panic!("{kind}: {error}"));

@@ -75,7 +75,7 @@ struct Transfer {
 }
 
 fn begin(network: &Network, account: &Account, folder: &std::path::Path, part: &str, number: u64, length: usize) -> Transfer {
-    let (is_upload, file) = (number % 2 == 0, folder.join(format!("{part}-{number}")));
+    let (is_upload, file) = (number.is_multiple_of(2), folder.join(format!("{part}-{number}")));
     let name = if is_upload { format!("/{part}/{number}") } else { "/stored".to_owned() };
     let (url, path) = (account.url(&name), file.display().to_string());
     if is_upload {

@@ -146,6 +146,6 @@ fn a_resumed_download_never_mixes_two_files_of_one_name() {
     }
     clock.advance(HOUR);
     wait_until("the name is free", SOON, || account.put("/file", &new).status() == 201);
-    assert_eq!(resume(&server, &account, &same), (200, new.clone()), "the version that was asked for is gone: the new file, whole");
+    assert_eq!(resume(&server, &account, &same), (200, new), "the version that was asked for is gone: the new file, whole");
     figure("D20", "expiry and reuse between the parts", "0 mixed files: 404 for 24 h, then If-Range gives the new file whole", None);
 }

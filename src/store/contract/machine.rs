@@ -46,7 +46,7 @@ fn content(bytes: u8) -> Vec<u8> {
 impl Machine {
     async fn begin(rig: Rig, switch: Switch) -> Self {
         rig.store.keep_time().await.expect("the catalog takes the time");
-        let (password, seen) = (rig.account.password.clone(), rig.store.now());
+        let (password, seen) = (rig.account.password, rig.store.now());
         Self { rig, switch, model: Model { days: 30, ..Model::default() }, password, seen }
     }
 

@@ -65,7 +65,7 @@ impl Model {
     pub(super) fn expire(&mut self, now: Instant) {
         let due = now.plus_micros(-DAY_MICROS);
         let ended: Vec<u8> = self.held.iter().filter(|(_, file)| due >= self.end(file)).map(|(name, _)| *name).collect();
-        ended.iter().for_each(|name| drop(self.held.remove(name)));
+        self.held.retain(|name, _| !ended.contains(name));
     }
 
     /// Adopts strays: of two files with one name the one that holds it stays, a second copy goes, other bytes are set aside.
