@@ -147,10 +147,9 @@ fn hostile_files() -> Vec<(&'static str, String)> {
         ("page.mjs", "document.title='owned'"),
         ("page.rss", feed),
         ("page.pdf", "%PDF-1.4 javascript:document.title='owned'"),
-        ("page.swf", "FWS"),
         ("page.css", "body{background:url(javascript:document.title='owned')}"),
     ];
-    let markup = ["page.html", "page.htm", "page.shtml", "page.mht", "page.hta", "page", "page.txt", "page.json"];
+    let markup = ["page.html", "page.htm", "page.shtml", "page.mht", "page", "page.txt", "page.json"];
     let markup = markup.into_iter().map(|name| (name, SCRIPT.to_owned()));
     whole.into_iter().map(|(name, text)| (name, text.to_owned())).chain(markup).collect()
 }
