@@ -238,7 +238,7 @@ fn insert_row(
 
 /// SQL for the days that an archive's file of this creation is kept, `NULL` for a vault's. By the history as it is now: a retention that
 /// was lowered while the bytes came holds for them.
-fn days_kept(account: &str, created_at: &str) -> String {
+pub(super) fn days_kept(account: &str, created_at: &str) -> String {
     format!(
         "(SELECT MAX(days) FROM retentions WHERE retentions.account = {account} AND retentions.until_at > {created_at} \
          AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = {account} AND accounts.kind = 'archive'))"

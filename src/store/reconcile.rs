@@ -66,9 +66,12 @@ impl Store {
             let again = "UPDATE files SET state = 'checking', why = NULL WHERE state <> 'live' AND state = 'quarantined' AND why = $1";
             let account = format!("{again} AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = files.account)");
             connection.execute(&account, &[UNKNOWN_ACCOUNT.into()])?;
+            // Of several that were set aside for one name, the one that came last: it is what its owner sent last.
             let name = format!(
                 "{again} AND NOT EXISTS (SELECT 1 FROM files AS other \
-                 WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')"
+                 WHERE other.account = files.account AND other.name = files.name AND (other.state = 'live' OR \
+                 other.state = 'quarantined' AND other.why = $1 AND (other.kept_from > files.kept_from OR \
+                 other.kept_from = files.kept_from AND other.random > files.random)))"
             );
             connection.execute(&name, &[NAME_HELD.into()]).map(drop)
         })

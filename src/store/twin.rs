@@ -6,7 +6,7 @@
 use super::adopt::settle;
 use super::blobs::BlobKey;
 use super::catalog::{CatalogError, Connection};
-use super::commit::insert_sums;
+use super::commit::{days_kept, insert_sums};
 use super::verify::{self, Finding};
 use super::{Result, Store, rows};
 use crate::model::digest::BlockSums;
@@ -16,7 +16,7 @@ use crate::shutdown::Shutdown;
 
 impl Store {
     /// Settles a whole blob in `checking`, read since `began`, with the live file of its name and SHA-256. Both whole: the one whose
-    /// life is counted from later is kept, the other doomed. The holder is damaged or gone: the blob takes its place and its times.
+    /// life is counted from later is kept, the other doomed. The holder is damaged or gone: the blob takes its place and its creation.
     pub(super) async fn settle_twin(
         &self,
         key: &BlobKey,
@@ -53,7 +53,8 @@ enum Displaced {
     Quarantined,
 }
 
-/// The blob becomes live in place of `holder`, with its creation and a life that ends no earlier, where both still are what they were.
+/// The blob becomes live in place of `holder`, with its creation, where both still are what they were. Its life is counted from what
+/// its own key says: of a damaged holder's copy that may be earlier, by the time between the two uploads.
 fn take_place(
     connection: &mut dyn Connection,
     key: &BlobKey,
@@ -75,18 +76,19 @@ fn take_place(
         return Ok(None);
     }
     let Some((change, _)) = rows::next_change(connection, &key.account, 0, now)? else { return Ok(None) };
-    let replace = "UPDATE files SET state = 'live', change = $2, size = $3, created_at = $4, kept_from = $5, checked_at = $6, why = NULL, \
-                   expires_at = (SELECT expires_at FROM files AS other WHERE other.random = $7) WHERE random = $1";
+    let replace = format!(
+        "UPDATE files SET state = 'live', change = $2, size = $3, created_at = $4, checked_at = $5, why = NULL, \
+         expires_at = kept_from * 1000000 + {DAY_MICROS} * {} WHERE random = $1",
+        days_kept("files.account", "$4")
+    );
     let values = [
         key.id.as_str().into(),
         change.into(),
         rows::signed(holder.size_bytes).into(),
         holder.created_at.micros().into(),
-        key.kept_from.max(holder.kept_from).seconds().into(),
         now.micros().into(),
-        holder.id.as_str().into(),
     ];
-    connection.execute(replace, &values)?;
+    connection.execute(&replace, &values)?;
     insert_sums(connection, key, sums)?;
     Ok(Some(FileState::Live))
 }

@@ -20,6 +20,7 @@ use crate::store::accounts::AccountChange;
 use crate::store::blobs::BlobKey;
 use crate::store::blobs::memory::When;
 use crate::store::check::CheckRequest;
+use crate::store::rows;
 
 const STEPS: usize = 100;
 /// Lives that one store has, each in an account of its own, before the next store is made.
@@ -72,9 +73,10 @@ impl Machine {
             Step::Enable => self.close(false).await,
             Step::SetDays { days, failure } => self.set_days(days, failure).await?,
             Step::Reconcile => {
+                let now = self.rig.store.now();
                 self.rig.reconcile().await;
-                self.model.reconcile();
-                self.model.doomed = 0;
+                self.model.reconcile(now, self.rig.account.created_at);
+                self.take_back().await?;
             }
             Step::Check => self.check().await?,
             Step::Crash => {
@@ -83,6 +85,18 @@ impl Machine {
             }
         }
         self.compare().await
+    }
+
+    /// Names that were free are held by what was set aside for them.
+    async fn take_back(&mut self) -> Result<(), String> {
+        for number in 0..5 {
+            let (account, wanted) = (self.rig.fresh_account().await, name(&path(number)));
+            let found = self.rig.store.read(move |connection| rows::live_file(connection, &account, &wanted)).await;
+            let found = found.map_err(|error| error.to_string())?.map(|file| file.sha256);
+            self.model.take_back(number, |bytes| found == Some(Sha256Digest::of(&content(bytes))));
+            same("the name is held", found.is_some(), self.model.held.contains_key(&number))?;
+        }
+        Ok(())
     }
 
     fn born(&self, bytes: u8) -> Kept {
@@ -159,8 +173,13 @@ impl Machine {
     async fn expire(&mut self, failure: Option<Failure>) -> Result<(), String> {
         let is_paused = self.rig.store.health().await.expiry_paused.is_some();
         self.switch.set(failure);
-        self.rig.expire_due().await.map_err(|error| error.to_string())?;
+        let outcome = self.rig.expire_due().await;
         self.switch.set(None);
+        match (refusal(outcome), failure) {
+            ("stored", _) => {}
+            ("writes suspended", Some(_)) => self.model.is_suspended = true,
+            (other, _) => return Err(format!("expiry: {other}")),
+        }
         if !is_paused {
             self.model.expire(self.rig.store.now());
         }
@@ -183,15 +202,9 @@ impl Machine {
         let now = self.rig.fresh_account().await.password;
         same("the password changed", now != self.password, true)?;
         self.password = now;
-        match outcome {
-            Ok(password) => same("the new password opens", password.hash() == self.password, failure.is_none()),
-            Err(error) => self.suspended(refusal(Err::<(), _>(error)), failure),
-        }
-    }
-
-    fn suspended(&mut self, outcome: &'static str, failure: Option<Failure>) -> Result<(), String> {
-        self.model.is_suspended = true;
-        same("the change", outcome, if failure.is_some() { "writes suspended" } else { "stored" })
+        // Where only the small copy fails the change is made, and the new password is told.
+        self.model.is_suspended |= failure.is_some();
+        same("the new password opens", outcome.ok().map(|password| password.hash()), Some(self.password))
     }
 
     async fn close(&mut self, is_disabled: bool) {
@@ -215,7 +228,8 @@ impl Machine {
             self.model.days = days;
         }
         self.rig.pass(SECOND_MICROS).await;
-        outcome.map(drop).or_else(|error| self.suspended(refusal(Err::<(), _>(error)), failure))
+        self.model.is_suspended |= failure.is_some();
+        same("the change", refusal(outcome), "stored")
     }
 
     async fn check(&mut self) -> Result<(), String> {
@@ -224,7 +238,11 @@ impl Machine {
         let held = self.model.held.values_mut();
         held.for_each(|file| file.is_marked = file.is_harmed);
         let harmed = self.model.held.values().filter(|file| file.is_harmed).count();
-        same("what a check finds", (report.damaged.len(), report.quarantined.len()), (harmed, self.model.quarantined))
+        same(
+            "what a check finds",
+            (report.damaged.len(), report.quarantined.len()),
+            (harmed, self.model.set_aside.len() + self.model.displaced),
+        )
     }
 
     fn blobs(&self) -> usize {

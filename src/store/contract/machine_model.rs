@@ -23,8 +23,10 @@ pub(super) struct Model {
     pub(super) held: BTreeMap<u8, Kept>,
     /// Whole blobs without a row.
     pub(super) strays: BTreeMap<u8, Kept>,
-    /// Blobs that are kept and never served.
-    pub(super) quarantined: usize,
+    /// Whole blobs whose name was held by other bytes: they wait until it is free.
+    pub(super) set_aside: Vec<(u8, Kept)>,
+    /// Damaged blobs whose place a whole copy took: kept and never served.
+    pub(super) displaced: usize,
     /// Blobs whose files have ended, and that the disk would not give up yet.
     pub(super) doomed: usize,
     /// Retentions that are no longer in force, and until when they were.
@@ -68,20 +70,38 @@ impl Model {
         self.held.retain(|name, _| !ended.contains(name));
     }
 
-    /// Adopts strays: of two files with one name the one that holds it stays, a second copy goes, other bytes are set aside.
-    pub(super) fn reconcile(&mut self) {
-        for (name, stray) in std::mem::take(&mut self.strays) {
-            match self.held.get(&name) {
+    /// Adopts strays: other bytes than those that hold the name are set aside; of two copies the one with the later end stays, and a
+    /// damaged one gives way. What was born in a time that has not come was born after `account`, for all that is known.
+    pub(super) fn reconcile(&mut self, now: Instant, account: Instant) {
+        for (name, mut stray) in std::mem::take(&mut self.strays) {
+            stray.created = if stray.from > now { account } else { stray.from };
+            match self.held.get_mut(&name) {
                 None => drop(self.held.insert(name, stray)),
-                Some(holder) if holder.bytes == stray.bytes => {}
-                Some(_) => self.quarantined += 1,
+                Some(holder) if holder.bytes != stray.bytes => self.set_aside.push((name, stray)),
+                Some(holder) if holder.is_harmed || stray.from > holder.from => {
+                    self.displaced += usize::from(holder.is_harmed);
+                    holder.from = stray.from;
+                    (holder.is_harmed, holder.is_marked) = (false, false);
+                }
+                Some(_) => {}
             }
         }
         self.doomed = 0;
     }
 
+    /// Gives a name that nobody holds back to what was set aside for it last; of equals to the one that `is_seen` says.
+    pub(super) fn take_back(&mut self, name: u8, is_seen: impl Fn(u8) -> bool) {
+        let of_name = || self.set_aside.iter().enumerate().filter(|(_, (other, _))| *other == name);
+        let last = of_name().map(|(_, (_, kept))| kept.from).max();
+        let place = of_name().find(|(_, (_, kept))| Some(kept.from) == last && is_seen(kept.bytes)).map(|(place, _)| place);
+        if let Some(place) = place.filter(|_| !self.held.contains_key(&name)) {
+            let (_, kept) = self.set_aside.remove(place);
+            self.held.insert(name, kept);
+        }
+    }
+
     /// How many blobs lie under the account.
     pub(super) fn blobs(&self) -> usize {
-        self.held.len() + self.strays.len() + self.quarantined + self.doomed
+        self.held.len() + self.strays.len() + self.set_aside.len() + self.displaced + self.doomed
     }
 }

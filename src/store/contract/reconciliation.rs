@@ -29,13 +29,17 @@ pub(super) async fn a_whole_copy_is_not_given_up_for_a_damaged_one(rig: Rig) {
         } else {
             rig.blobs.remove(&BlobKey::of(&file)).expect("it can be taken away");
         }
+        assert_eq!(rig.store.check(&CheckRequest::default(), &mut |_| {}).await.expect("check runs").damaged.len(), 1);
         let used = rig.fresh_account().await.used_bytes;
-        let twin = key(&rig, path, b"the same bytes", 0);
+        rig.pass(HOUR_MICROS).await;
+        let twin = key(&rig, path, b"the same bytes", -HOUR_MICROS);
         rig.publish_without_row(&twin, b"the same bytes");
         let report = rig.reconcile().await;
         assert_eq!((report.adopted, report.doomed), (1, 0), "{path}");
         let found = rig.find(path).await.expect("the name stays");
-        assert_eq!((&found.id, found.created_at, found.expires_at), (&twin.id, file.created_at, file.expires_at), "{path}");
+        let end = twin.kept_from.plus_micros(30 * DAY_MICROS);
+        assert_eq!((&found.id, found.created_at, found.expires_at), (&twin.id, file.created_at, end), "{path}");
+        assert_eq!(found.damaged_at, None, "{path}: what is whole has no mark");
         assert_eq!(rig.read(&found).await.expect("it is whole"), b"the same bytes");
         assert_eq!(rig.fresh_account().await.used_bytes, used, "one file is counted");
         assert_eq!(rig.keys().contains(&BlobKey::of(&file)), path == "/rotten", "what is left of the other is kept");
