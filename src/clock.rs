@@ -55,6 +55,18 @@ impl Clock {
         }
     }
 
+    /// Wall time and boot time of one instant, as far as a clock can be asked for both.
+    pub fn both(&self) -> (Instant, i64) {
+        match &self.0 {
+            #[cfg(debug_assertions)]
+            Source::File(path) => {
+                let (wall, boot) = file_times(path);
+                (Instant::from_micros(wall), boot)
+            }
+            _ => (self.wall(), self.boot_micros()),
+        }
+    }
+
     /// A name for the running boot: boot times of one name can be compared.
     pub fn boot_id(&self) -> String {
         match &self.0 {

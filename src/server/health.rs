@@ -46,7 +46,8 @@ pub async fn show_health(head: &RequestHead) -> Result<Response<Body>, ApiError>
 fn trouble(health: &Health) -> Option<String> {
     let suspended = health.writes_suspended.as_ref().map(|reason| format!("Writes are suspended: {reason}."));
     let down = health.catalog_down.as_ref().map(|reason| format!("Files can be neither stored nor found: {reason}."));
-    down.or(suspended)
+    let unplugged = health.disk_down.as_ref().map(|reason| format!("Files cannot be stored: {reason}."));
+    down.or(unplugged).or(suspended)
 }
 
 #[cfg(test)]
@@ -60,6 +61,8 @@ mod tests {
         assert_eq!(trouble(&Health { expiry_paused: reason.clone(), ..Health::default() }), None);
         let suspended = trouble(&Health { writes_suspended: reason.clone(), ..Health::default() });
         assert_eq!(suspended.as_deref(), Some("Writes are suspended: reason."));
+        let unplugged = trouble(&Health { disk_down: reason.clone(), ..Health::default() });
+        assert_eq!(unplugged.as_deref(), Some("Files cannot be stored: reason."));
         let down = trouble(&Health { catalog_down: reason, ..Health::default() });
         assert_eq!(down.as_deref(), Some("Files can be neither stored nor found: reason."));
     }

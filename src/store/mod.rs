@@ -99,6 +99,8 @@ pub struct Health {
     pub expiry_paused: Option<String>,
     /// Why the catalog does not answer, where it does not.
     pub catalog_down: Option<String>,
+    /// Why the disk of the files does not answer, where it does not.
+    pub disk_down: Option<String>,
 }
 
 impl Store {
@@ -107,15 +109,17 @@ impl Store {
         self.inner.time.now()
     }
 
-    /// Health now; asks the catalog.
+    /// Health now; asks the catalog and the disk.
     pub async fn health(&self) -> Health {
         let answer = self.read(|connection| connection.query("SELECT value FROM counters WHERE name = 'control'", &[])).await;
         // Whoever asks is the first to hear of an error that the catalog met by itself.
         drop(self.check_writes());
+        let disk = self.blocking(Blobs::space).await;
         Health {
             writes_suspended: self.inner.suspension.reason(),
             expiry_paused: self.inner.time.paused(),
             catalog_down: answer.err().map(|_| "the catalog does not answer".to_owned()),
+            disk_down: (!matches!(disk, Ok(Ok(_)))).then(|| "the disk does not answer".to_owned()),
         }
     }
 

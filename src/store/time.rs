@@ -36,8 +36,8 @@ impl StoreTime {
     /// wall clock at once, and one that has files begins at the newest of them.
     pub(super) fn load(clock: Clock, connection: &mut dyn Connection, start: Option<Instant>) -> Result<Self, CatalogError> {
         let engine_offset = engine_offset(&clock, connection)?;
-        let wall = clock.wall().plus_micros(engine_offset);
-        let (boot, boot_id) = (clock.boot_micros(), clock.boot_id());
+        let ((wall, boot), boot_id) = (clock.both(), clock.boot_id());
+        let wall = wall.plus_micros(engine_offset);
         let mut guarded = match stored(connection)? {
             Some(guarded) => guarded,
             None => {
@@ -92,12 +92,12 @@ impl StoreTime {
         look: impl FnOnce(&mut GuardedTime, Instant, i64, &str) -> T,
     ) -> T {
         let mut state = self.state.lock().expect("nobody panics while holding the time");
-        let (boot, boot_id) = (self.clock.boot_micros(), self.clock.boot_id());
+        let ((wall, boot), boot_id) = (self.clock.both(), self.clock.boot_id());
         if let Some(stored) = stored {
             state.guarded.merge(stored, boot);
         }
         state.engine_offset = engine_offset;
-        let wall = self.clock.wall().plus_micros(engine_offset);
+        let wall = wall.plus_micros(engine_offset);
         let seen = look(&mut state.guarded, wall, boot, &boot_id);
         let paused = state.guarded.paused_by().is_some();
         if paused && !state.was_paused {

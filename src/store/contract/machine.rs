@@ -351,19 +351,19 @@ fn random_lives_go_as_the_model_says_in_memory_with_sqlite() {
 
 #[test]
 fn random_lives_go_as_the_model_says_on_disk_with_sqlite() {
-    random_lives((BlobsKind::Disk, CatalogKind::Sqlite), "disk, SQLite", 60, 2_000);
+    random_lives((BlobsKind::Disk, CatalogKind::Sqlite), "disk, SQLite", 40, 2_000);
 }
 
 #[test]
 fn random_lives_go_as_the_model_says_in_memory_with_postgresql() {
     if crate::store::catalog::testing::postgres_url().is_some() {
-        random_lives((BlobsKind::Memory, CatalogKind::Postgres), "memory, PostgreSQL", 10, 500);
+        random_lives((BlobsKind::Memory, CatalogKind::Postgres), "memory, PostgreSQL", 5, 500);
     }
 }
 
 #[test]
 fn random_lives_go_as_the_model_says_on_disk_with_postgresql() {
     if crate::store::catalog::testing::postgres_url().is_some() {
-        random_lives((BlobsKind::Disk, CatalogKind::Postgres), "disk, PostgreSQL", 10, 500);
+        random_lives((BlobsKind::Disk, CatalogKind::Postgres), "disk, PostgreSQL", 5, 500);
     }
 }
