@@ -107,7 +107,7 @@ fn only_the_first_start_prints_an_access_url() {
 
 #[test]
 fn sighup_takes_new_limits_and_refuses_bad_ones() {
-    let mut server = Setup::new().tls().start();
+    let mut server = Setup::new().tls().file("config.toml", b"").start();
     server.expect_error("config");
     server.expect_error("settings");
     let account = server.account();

@@ -31,7 +31,8 @@ impl ApiError {
             E::WritesSuspended { reason } => Self::later(&suspended(&reason), LATER_SECONDS),
             E::InDoubt(cause) => Self::later(IN_DOUBT, SOON_SECONDS).caused_by(cause),
             E::NotEntered { disk_is_full: true, source } => Self::no_room(FULL_AND_IN_DOUBT.to_owned()).caused_by(source),
-            E::NotEntered { source, .. } => Self::later(IN_DOUBT, SOON_SECONDS).caused_by(source),
+            // As after any fault of ours, nothing else of this connection is trusted.
+            E::NotEntered { source, .. } => Self::later(IN_DOUBT, SOON_SECONDS).closing().caused_by(source),
             E::Unavailable(cause) => Self::unavailable(cause),
             // What else of this connection's request went wrong is not known either.
             E::Internal(cause) => Self::failed("The server failed. The operator finds more in its log.").closing().caused_by(cause),

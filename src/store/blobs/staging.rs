@@ -14,7 +14,6 @@ use rustix::io::Errno;
 use super::fault::Doing as _;
 use super::root::{FILE_MODE, Root, open_folder, unlink};
 use super::{BlobError, BlobKey, Published, Staged, batch, publish};
-use crate::fault_point;
 use crate::model::stored_file::BlobId;
 
 /// The disk is set to work whenever so many bytes more have been written, so that the sync at the end finds little left to do.
@@ -103,7 +102,6 @@ impl Staged for StagingFile {
 
     fn publish(mut self: Box<Self>, key: &BlobKey) -> Result<(), BlobError> {
         self.sync()?;
-        fault_point::pass("synced");
         publish::publish(&mut self, &key.to_path())
     }
 
