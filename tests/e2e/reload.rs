@@ -20,7 +20,7 @@ fn hang_up(server: &TestServer, part: &str) {
 
 #[test]
 fn the_public_url_and_the_log_level_are_taken() {
-    let server = TestServer::start();
+    let server = Setup::new().file("config.toml", b"").start();
     let account = server.account();
     account.put("/a", b"x").expect(201).expect_header("location", &format!("{}/a", server.site().origin()));
     reload(&server, "public_url = \"https://backup.example.com/\"\nlog_level = \"warn\"\nscrub_days = 9\n", "scrub_days");
