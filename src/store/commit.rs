@@ -82,7 +82,7 @@ impl Store {
             fault_point::pass("received");
             staged.publish_among(&key, Box::new(published));
         });
-        let published = heard.await.map_err(|panic| Error::Internal(panic.into()))?;
+        let published = heard.await.map_err(|_| Error::Internal("the thread of the upload, or of its batch, panicked".into()))?;
         published.map_err(|error| match error {
             Unsealed::Digest { sent, computed } => Error::DigestMismatch { sent, computed },
             Unsealed::Disk(error) => self.blob_write_failed(error, size_bytes),

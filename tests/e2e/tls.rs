@@ -232,7 +232,7 @@ fn certificates_change_under_load_and_a_bad_one_changes_nothing() {
         stop.store(true, Ordering::Relaxed);
         crowd.into_iter().for_each(|hand| hand.join().expect("no handshake failed"));
     });
-    assert_eq!(server.log().matches("settings are not reloaded").count(), 4, "each bad pair is an error in the log");
+    assert_eq!(server.log().matches("the TLS certificate is not reloaded").count(), 4, "each bad pair is an error in the log");
     let asked = asked.load(Ordering::Relaxed);
     figure(
         "S6",
