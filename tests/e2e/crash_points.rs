@@ -126,7 +126,8 @@ fn a_death_at_any_step_of_a_files_end_ends_it_once() {
             account.store(&young, b"young");
             // Nothing but this round's file is due when the server starts with its fault.
             if let Some(before) = before.replace(young.clone()) {
-                wait_until("the round before has ended", SOON, || blob_of(&server, &account, &before).is_none());
+                let ended = || server.run(&["account", "show", &account.user, "--ended"]).expect_exit(0).out;
+                wait_until("the round before has ended", SOON, || ended().contains(&before));
             }
             server.stop();
             server.set_faults(&[(point, "return")]);

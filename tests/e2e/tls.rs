@@ -176,7 +176,7 @@ fn certificates_change_under_load_and_a_bad_one_changes_nothing() {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("PEM is text");
     let setup = Setup::new().tls().set("tls_certificate", "cert.pem").set("tls_key", "key.pem");
     let mut server = setup.file("cert.pem", &first.0).file("key.pem", &first.1).start();
-    server.expect_error("settings are not reloaded");
+    server.expect_error("the TLS certificate is not reloaded");
     let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     let client = tls::client(&[first.0.clone(), second.0.clone()], &["http/1.1"]);
     let port = server.port();
