@@ -17,13 +17,16 @@ use crate::support::setup::Setup;
 use crate::support::strace::{Strace, Sync};
 use crate::support::tree::random;
 use crate::support::weak_disk::{Faults, WeakDisk};
-use crate::support::{SOON, is_nightly, program, skip, skip_nightly, tree, wait_until};
+use crate::support::{SOON, is_nightly, program, skip, skip_nightly, skip_without_root, tree, wait_until};
 
 /// More syncs than one PUT makes.
 const MOST_SYNCS: usize = 40;
 
 #[test]
 fn whichever_sync_of_a_put_fails_it_is_not_acknowledged_and_no_sync_follows() {
+    if !crate::support::may_look_inside() {
+        return;
+    }
     if program(&["strace"]).is_none() {
         return skip("strace is not installed");
     }
@@ -76,7 +79,7 @@ fn fail_a_sync(server: &mut TestServer, name: &str, rule: &[&str]) -> Option<Syn
 #[test]
 fn a_disk_that_fails_for_a_while_under_many_uploads_loses_nothing() {
     if !LoopDisk::is_possible() {
-        return skip("only root makes a loop disk");
+        return skip_without_root("only root makes a loop disk");
     }
     let rounds = if is_nightly() { 100 } else { 3 };
     let mut seed = 0x5EED_D602;
@@ -129,7 +132,7 @@ fn fail_for_a_while(round: u64, wait: Duration) -> (usize, u64) {
 #[test]
 fn reads_that_fail_or_come_short_never_reach_a_client_as_a_whole_file() {
     if !LoopDisk::is_possible() {
-        return skip("only root mounts a file system of ours");
+        return skip_without_root("only root mounts a file system of ours");
     }
     let downloads = if is_nightly() { 1000 } else { 60 };
     let (disk, port) = (WeakDisk::mount(), crate::support::postgres::free_port());
@@ -173,7 +176,7 @@ fn reads_that_fail_or_come_short_never_reach_a_client_as_a_whole_file() {
 #[test]
 fn a_disk_that_turns_read_only_and_back_needs_no_restart() {
     if !LoopDisk::is_possible() {
-        return skip("only root makes a loop disk");
+        return skip_without_root("only root makes a loop disk");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let _memory = Disk::mount(&folder.path().join("memory"), "size=300m").expect("a disk in memory");
@@ -203,7 +206,7 @@ fn a_disk_that_turns_read_only_and_back_needs_no_restart() {
 #[test]
 fn an_unplugged_disk_is_503_and_a_restart_on_it_finds_everything() {
     if !LoopDisk::is_possible() {
-        return skip("only root mounts a file system of ours");
+        return skip_without_root("only root mounts a file system of ours");
     }
     let (disk, clock) = (WeakDisk::mount(), TestClock::new());
     let mut server = Setup::new().clock(&clock).data(&disk.at().join("store")).start();
@@ -236,7 +239,7 @@ fn uploads_that_wait_for_a_slow_disk_keep_nobody_else_waiting() {
         return skip_nightly("600 uploads on a slow disk");
     }
     if !LoopDisk::is_possible() {
-        return skip("only root mounts a file system of ours");
+        return skip_without_root("only root mounts a file system of ours");
     }
     let disk = WeakDisk::mount();
     let server = Setup::new().data(&disk.at().join("store")).start();

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::figure::figure;
 use crate::support::setup::Setup;
-use crate::support::{is_nightly, program, skip, skip_nightly};
+use crate::support::{is_nightly, program, skip_nightly, skip_without_root};
 
 const LIMIT: u64 = 128 << 20;
 const TRANSFERS: u64 = 64;
@@ -49,7 +49,9 @@ fn many_transfers_fit_into_128_mebibytes() {
     if !is_nightly() {
         return skip_nightly("64 uploads and 64 downloads in 128 MiB");
     }
-    let Some(group) = Group::new().filter(|_| program(&["sh"]).is_some()) else { return skip("no memory group can be made") };
+    let Some(group) = Group::new().filter(|_| program(&["sh"]).is_some()) else {
+        return skip_without_root("only root makes a memory group");
+    };
     let enter = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", group.0.display());
     let server = Setup::new().under(&["sh", "-c", &enter]).start();
     let account = server.account();

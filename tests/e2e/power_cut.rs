@@ -17,7 +17,7 @@ use crate::support::replay::Replay;
 use crate::support::setup::Setup;
 use crate::support::tree::random;
 use crate::support::workload::Workload;
-use crate::support::{is_nightly, say, skip, skip_nightly};
+use crate::support::{is_nightly, say, skip_nightly, skip_without_root};
 
 #[test]
 fn a_power_cut_on_ext4_loses_nothing_acknowledged_and_shows_nothing_torn() {
@@ -93,7 +93,7 @@ fn part(kind: FileSystem, disks: usize) -> String {
 fn is_possible(kind: FileSystem) -> bool {
     let is_possible = LoopDisk::is_possible() && kind.is_installed();
     if !is_possible {
-        skip(&format!("only root makes a loop disk with {}", kind.name()));
+        skip_without_root(&format!("only root makes a loop disk with {}", kind.name()));
     }
     is_possible
 }

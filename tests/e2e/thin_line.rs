@@ -7,7 +7,7 @@ use crate::support::account::Account;
 use crate::support::figure::figure;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
-use crate::support::{eventually, is_nightly, program, skip, skip_nightly, tree, wait_until};
+use crate::support::{eventually, is_nightly, program, skip, skip_nightly, skip_without_root, tree, wait_until};
 
 const TRANSFERS: u64 = 25;
 /// What the server waits for a client that says nothing.
@@ -112,7 +112,7 @@ fn transfers_over_bad_lines_end_right_or_fail_cleanly() {
     if ["ip", "tc", "nft"].iter().any(|tool| program(&[tool]).is_none()) {
         return skip("ip, tc and nft are needed");
     }
-    let Some(network) = Network::new() else { return skip("no network can be made") };
+    let Some(network) = Network::new() else { return skip_without_root("only root makes networks") };
     let words = ["ip", "netns", "exec", &network.0];
     let server = Setup::new().under(&words).set("progress_seconds", IDLE_SECONDS).set("idle_seconds", IDLE_SECONDS).start();
     let account = server.account();

@@ -8,7 +8,7 @@ use crate::support::setup::Setup;
 use crate::support::tree::random;
 use crate::support::weak_disk::{Durable, WeakDisk};
 use crate::support::workload::Workload;
-use crate::support::{SOON, is_nightly, say, skip, wait_until};
+use crate::support::{SOON, is_nightly, say, skip_without_root, wait_until};
 
 const SEED: u64 = 0x5EED_D501;
 
@@ -57,7 +57,7 @@ fn a_server_that_syncs_only_folders_made_by_itself_is_caught() {
 
 fn is_possible() -> bool {
     if !LoopDisk::is_possible() {
-        skip("only root mounts a file system of ours");
+        skip_without_root("only root mounts a file system of ours");
     }
     LoopDisk::is_possible()
 }

@@ -61,6 +61,21 @@ pub fn skip(why: &str) {
     say(&format!("SKIPPED: {why}"));
 }
 
+/// Says loudly that a test proved nothing because it does what only root may. Root has to be able to.
+pub fn skip_without_root(why: &str) {
+    assert!(!rustix::process::geteuid().is_root(), "root cannot do what this test needs: {why}");
+    say(&format!("SKIPPED: {why}"));
+}
+
+/// Whether this user may look into a server, which hides its memory and its descriptors from everybody else, its own user included.
+pub fn may_look_inside() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skip_without_root("only root looks into a running server");
+    }
+    is_root
+}
+
 /// Whether the long tests run, too.
 pub fn is_nightly() -> bool {
     std::env::var("STRONGROOM_NIGHTLY").as_deref() == Ok("1")
