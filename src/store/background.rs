@@ -70,17 +70,15 @@ impl Store {
 
     async fn reconcile_and_tell(&self, shutdown: &Shutdown) -> Result<()> {
         let report = self.reconcile(shutdown).await?;
-        if report != super::reconcile::ReconcileReport::default() {
-            tracing::info!(
-                adopted = report.adopted,
-                doomed = report.doomed,
-                quarantined = report.quarantined,
-                missing = report.missing,
-                foreign = report.foreign,
-                staging_removed = report.staging_removed,
-                "rows and blobs were reconciled"
-            );
-        }
+        tracing::info!(
+            adopted = report.adopted,
+            doomed = report.doomed,
+            quarantined = report.quarantined,
+            missing = report.missing,
+            foreign = report.foreign,
+            staging_removed = report.staging_removed,
+            "rows and blobs were reconciled"
+        );
         Ok(())
     }
 

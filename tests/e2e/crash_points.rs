@@ -82,7 +82,11 @@ fn a_death_at_any_step_of_an_upload_leaves_it_whole_or_absent() {
             let (name, bytes) = (format!("/{point}/file"), tree::bytes(number as u64 + 1, 1_500_000));
             server.stop();
             server.set_faults(&[(point, "return")]);
+            // Reconciliation would adopt an upload between its name and its row, and the row would never be written.
+            let reconciled = |server: &TestServer| server.log().matches("rows and blobs were reconciled").count();
+            let before = reconciled(&server);
             server.start_again();
+            wait_until("rows and blobs were reconciled", SOON, || reconciled(&server) > before);
             let mut raw = Raw::connect(&server);
             let basic = account.basic();
             raw.send(format!(
