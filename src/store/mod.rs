@@ -21,6 +21,7 @@ mod guarded_time;
 pub mod home;
 pub mod list;
 pub mod open;
+mod pieces;
 mod promises;
 pub mod read;
 pub mod rebuild;
@@ -50,6 +51,7 @@ use admit::LastSpace;
 use blobs::{BlobError, BlobFault, Blobs};
 use catalog::{Catalog, CatalogError, Connection, Fault};
 use home::Home;
+use pieces::Pieces;
 use promises::Promises;
 use suspension::Suspension;
 use time::StoreTime;
@@ -71,6 +73,8 @@ struct Inner {
     suspension: Suspension,
     /// Places on blocking threads for those that write, who may have to wait long for a disk: the other threads are for reading.
     writers: Arc<Semaphore>,
+    /// What downloads read into.
+    pieces: Arc<Pieces>,
     /// Commits and marks that go on when their caller has gone.
     tasks: TaskTracker,
     settings: Settings,

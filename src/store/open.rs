@@ -103,6 +103,7 @@ impl Store {
             last_space: LastSpace::default(),
             suspension: Suspension::default(),
             writers: Arc::new(tokio::sync::Semaphore::new(super::WRITERS)),
+            pieces: Arc::default(),
             tasks,
             settings,
             _home: home,

@@ -2,20 +2,21 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::blobs::{BlobError, BlobFault, BlobKey, BlobReader};
 use super::catalog::{CatalogError, Connection};
+use super::pieces::{PIECE_BYTES, Pieces};
 use super::visit::Visit;
 use super::{Error, Result, Store, rows};
 use crate::model::digest::{BLOCK_BYTES, BlockSums};
 use crate::model::stored_file::{FileState, StoredFile};
 
-/// A block is kept in pieces of this size, so that its memory goes back piece by piece while a client takes it.
-const PIECE_BYTES: usize = 64 << 10;
-/// The next block is read as soon as no more than so many pieces of the one before are left: a transfer holds a block and a half.
+/// The next block is read as soon as no more than so many pieces of the one before are left, while memory is ample: a transfer
+/// holds a block and a half, and of many at once each holds one block.
 const PIECES_LEFT: usize = 8;
 
 /// Verified bytes of one file, a piece at a time, while the next block is read.
@@ -73,13 +74,14 @@ impl Store {
         };
         let (key, size_bytes) = (BlobKey::of(file), file.size_bytes);
         let first = Block::holding(range.start, &range, size_bytes, &sums);
+        let memory = Arc::clone(&self.inner.pieces);
         let opened = self
             .blocking(move |blobs| -> std::result::Result<_, BlobError> {
                 let reader = blobs.open(&key)?;
                 let found = reader.size_bytes();
                 // The first block is read by the way: a small file costs one visit to a blocking thread.
                 let ahead = match first {
-                    Some(block) if found == size_bytes => Ahead::Read(block.read(reader)),
+                    Some(block) if found == size_bytes => Ahead::Read(block.read(reader, &memory)),
                     _ => Ahead::Idle(reader),
                 };
                 Ok((found, ahead))
@@ -147,7 +149,7 @@ impl Download {
         }
         let piece = self.pieces.pop_front().expect("a block that is read holds wanted bytes");
         self.left.start += piece.len() as u64;
-        if self.pieces.len() <= PIECES_LEFT {
+        if self.pieces.len() <= PIECES_LEFT && self.store.inner.pieces.are_ample() {
             self.read_ahead();
         }
         Ok(Some(piece))
@@ -177,7 +179,8 @@ impl Download {
             Ahead::Idle(reader) => match Block::holding(self.unread, &self.left, self.file.size_bytes, &self.sums) {
                 Some(block) => {
                     self.unread = end_of_block(self.unread);
-                    Ahead::Reading(tokio::task::spawn_blocking(move || block.read(reader)))
+                    let memory = Arc::clone(&self.store.inner.pieces);
+                    Ahead::Reading(tokio::task::spawn_blocking(move || block.read(reader, &memory)))
                 }
                 None => Ahead::Idle(reader),
             },
@@ -214,23 +217,23 @@ impl Block {
     }
 
     /// Reads it whole and checks its sum, past the cache a second time where that does not match. Blocking.
-    fn read(self, mut reader: Box<dyn BlobReader>) -> ReadBlock {
-        let outcome = self.verified(&mut *reader);
+    fn read(self, mut reader: Box<dyn BlobReader>, memory: &Arc<Pieces>) -> ReadBlock {
+        let outcome = self.verified(&mut *reader, memory);
         ReadBlock { reader, index: self.index, outcome }
     }
 
-    fn verified(&self, reader: &mut dyn BlobReader) -> Result<Option<VecDeque<Bytes>>, BlobError> {
+    fn verified(&self, reader: &mut dyn BlobReader, memory: &Arc<Pieces>) -> Result<Option<VecDeque<Bytes>>, BlobError> {
         let first = self.index * BLOCK_BYTES;
         for attempt in 0..2 {
             if attempt > 0 {
                 reader.forget_cache(first, self.length as u64);
             }
-            let pieces = match self.pieces(reader, first) {
+            let pieces = match self.pieces(reader, memory, first) {
                 Err(error) if attempt == 0 && error.fault == BlobFault::Io => continue,
                 outcome => outcome?,
             };
-            let count: usize = pieces.iter().map(Vec::len).sum();
-            if count == self.length && Some(BlockSums::sum_of(pieces.iter().map(Vec::as_slice))) == self.sum {
+            let count: usize = pieces.iter().map(Bytes::len).sum();
+            if count == self.length && Some(BlockSums::sum_of(pieces.iter().map(|piece| &piece[..]))) == self.sum {
                 return Ok(Some(self.wanted_of(pieces)));
             }
         }
@@ -238,18 +241,28 @@ impl Block {
     }
 
     /// The bytes of the block as they are now; fewer where the blob ends.
-    fn pieces(&self, reader: &mut dyn BlobReader, first: u64) -> Result<Vec<Vec<u8>>, BlobError> {
-        let starts = (0..self.length).step_by(PIECE_BYTES);
-        starts.map(|start| reader.bytes_at(first + start as u64, PIECE_BYTES.min(self.length - start))).collect()
+    fn pieces(&self, reader: &mut dyn BlobReader, memory: &Arc<Pieces>, first: u64) -> Result<Vec<Bytes>, BlobError> {
+        let piece = |start: usize| {
+            let (offset, length) = (first + start as u64, PIECE_BYTES.min(self.length - start));
+            if length == PIECE_BYTES {
+                let mut piece = memory.take();
+                reader.append_at(piece.bytes_mut(), offset, length)?;
+                return Ok(piece.into_bytes());
+            }
+            let mut bytes = Vec::new();
+            reader.append_at(&mut bytes, offset, length)?;
+            Ok(Bytes::from(bytes))
+        };
+        (0..self.length).step_by(PIECE_BYTES).map(piece).collect()
     }
 
-    fn wanted_of(&self, pieces: Vec<Vec<u8>>) -> VecDeque<Bytes> {
+    fn wanted_of(&self, pieces: Vec<Bytes>) -> VecDeque<Bytes> {
         let mut start = 0;
-        let cut = |piece: Vec<u8>| {
+        let cut = |piece: Bytes| {
             let within = |offset: usize| offset.saturating_sub(start).min(piece.len());
-            let (from, to) = (within(self.wanted.start), within(self.wanted.end));
+            let wanted = within(self.wanted.start)..within(self.wanted.end);
             start += piece.len();
-            Bytes::from(piece).slice(from..to)
+            piece.slice(wanted)
         };
         pieces.into_iter().map(cut).filter(|piece| !piece.is_empty()).collect()
     }

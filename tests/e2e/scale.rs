@@ -12,60 +12,66 @@ use crate::support::{Raised, SOON, is_nightly, skip_nightly, tree, wait_until};
 const MIB: u64 = 1 << 20;
 const TRANSFERS: u64 = 32;
 
-/// Resident memory of the server now.
-fn resident_bytes(server: &TestServer) -> u64 {
+/// One line of the server's memory: `VmRSS` is what is resident now, `VmHWM` the most since [`forget_peak`].
+fn memory_bytes(server: &TestServer, line: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the server runs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory is told");
-    line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("a number of KiB") * 1024
+    let value = status.lines().find_map(|told| told.strip_prefix(line)?.strip_prefix(':')).expect("its memory is told");
+    value.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).expect("a number of KiB") * 1024
+}
+
+/// By how much the server's memory grows at most while `work` is done (proc(5): clear_refs 5 makes the peak what is resident now).
+fn growth_bytes(server: &TestServer, work: impl FnOnce()) -> u64 {
+    std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").expect("the owner of a process may");
+    let before = memory_bytes(server, "VmRSS");
+    work();
+    memory_bytes(server, "VmHWM").saturating_sub(before)
 }
 
 fn head(method: &str, account: &Account, path: &str, headers: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n{headers}\r\n", account.basic())
 }
 
+/// All at once: uploads that advance step by step, then as fast as they go; downloads that stand still, then as fast as they go.
 #[test]
 fn memory_of_an_upload_and_of_a_download_is_bounded() {
+    const LENGTH: usize = 96 << 20;
     let server = TestServer::start();
     let account = server.account();
-    let bytes = tree::bytes(1, 24 * MIB as usize);
+    let bytes = tree::bytes(1, LENGTH);
     account.store("/warm", &bytes);
     account.expect_file("/warm", &bytes);
-    let before = resident_bytes(&server);
-    let mut uploads: Vec<Raw> = (0..TRANSFERS).map(|_| Raw::connect(&server)).collect();
-    for (number, raw) in uploads.iter_mut().enumerate() {
-        raw.send(head("PUT", &account, &format!("/up/{number}"), &format!("Content-Length: {}\r\n", bytes.len())));
-    }
-    let mut most = before;
-    for part in bytes.chunks(4 * MIB as usize) {
+    let upload_bytes = growth_bytes(&server, || {
+        let mut uploads: Vec<Raw> = (0..TRANSFERS).map(|_| Raw::connect(&server)).collect();
+        for (number, raw) in uploads.iter_mut().enumerate() {
+            raw.send(head("PUT", &account, &format!("/up/{number}"), &format!("Content-Length: {LENGTH}\r\n")));
+        }
+        let (in_step, at_once) = bytes.split_at(LENGTH / 4);
+        for part in in_step.chunks(4 << 20).chain([at_once]) {
+            std::thread::scope(|scope| {
+                for raw in &mut uploads {
+                    scope.spawn(|| {
+                        raw.send(part);
+                    });
+                }
+            });
+        }
+        for raw in &mut uploads {
+            assert_eq!(raw.answer(Duration::from_secs(60)).map(|answer| answer.head.status), Some(201));
+        }
+    }) / TRANSFERS;
+    let download_bytes = growth_bytes(&server, || {
+        let mut downloads: Vec<Raw> = (0..TRANSFERS).map(|_| Raw::connect(&server)).collect();
+        for raw in &mut downloads {
+            raw.send(head("GET", &account, "/warm", ""));
+            assert_eq!(raw.head(SOON).map(|head| head.status), Some(200));
+            assert!(raw.take(100_000, SOON).is_some());
+        }
         std::thread::scope(|scope| {
-            for raw in &mut uploads {
-                scope.spawn(|| {
-                    raw.send(part);
-                });
+            for raw in &mut downloads {
+                scope.spawn(|| assert_eq!(raw.skip(LENGTH - 100_000, Duration::from_secs(60)), LENGTH - 100_000));
             }
         });
-        most = most.max(resident_bytes(&server));
-    }
-    for raw in &mut uploads {
-        assert_eq!(raw.answer(Duration::from_secs(60)).map(|answer| answer.head.status), Some(201));
-    }
-    let upload_bytes = (most - before) / TRANSFERS;
-    drop(uploads);
-
-    let before = resident_bytes(&server);
-    let mut downloads: Vec<Raw> = (0..TRANSFERS).map(|_| Raw::connect(&server)).collect();
-    let mut most = before;
-    for raw in &mut downloads {
-        raw.send(head("GET", &account, "/warm", ""));
-        assert_eq!(raw.head(SOON).map(|head| head.status), Some(200));
-        assert!(raw.take(100_000, SOON).is_some());
-        most = most.max(resident_bytes(&server));
-    }
-    for raw in &mut downloads {
-        assert!(raw.take(bytes.len() - 100_000, SOON).is_some());
-        most = most.max(resident_bytes(&server));
-    }
-    let download_bytes = most.saturating_sub(before) / TRANSFERS;
+    }) / TRANSFERS;
     let text = format!("{TRANSFERS} at once: {upload_bytes} bytes of memory an upload, {download_bytes} a download");
     figure("D13", "memory per transfer", &text, None);
     assert!(upload_bytes < 2 * MIB && download_bytes < 2 * MIB, "{upload_bytes} {download_bytes}");
@@ -74,57 +80,38 @@ fn memory_of_an_upload_and_of_a_download_is_bounded() {
 /// The same at the size of the largest file: all at once, each at its own pace, from and to nowhere.
 #[test]
 fn memory_of_32_transfers_of_5_gib_is_bounded() {
-    if !crate::support::is_nightly() {
-        return crate::support::skip_nightly("32 uploads and downloads of 5 GiB at once");
+    if !is_nightly() {
+        return skip_nightly("32 uploads and downloads of 5 GiB at once");
     }
     const LARGEST: u64 = 5 << 30;
+    const LONG: Duration = Duration::from_secs(600);
     let server = Setup::new().set("progress_seconds", 600).start();
     let account = server.account();
     let free = rustix::fs::statvfs(server.data()).map(|state| state.f_bavail * state.f_frsize).expect("the disk is there");
     // What is in flight at once has to fit on the disk; it is never all of it.
     let uploads = TRANSFERS.min(free / 2 / LARGEST).max(1);
-    let before = resident_bytes(&server);
-    let most = std::sync::atomic::AtomicU64::new(before);
-    let watch = || most.fetch_max(resident_bytes(&server), std::sync::atomic::Ordering::Relaxed);
     let zeros = vec![0; MIB as usize];
-    std::thread::scope(|scope| {
-        for number in 0..uploads {
-            let (account, server, zeros, watch) = (&account, &server, &zeros, &watch);
-            scope.spawn(move || {
-                let mut raw = Raw::connect(server);
-                raw.send(head("PUT", account, &format!("/{number}"), &format!("Content-Length: {LARGEST}\r\n")));
-                for part in 0..LARGEST / MIB {
-                    raw.send(zeros);
-                    if part % 256 == 0 {
-                        watch();
-                    }
-                }
-                assert_eq!(raw.answer(Duration::from_secs(600)).map(|answer| answer.head.status), Some(201));
-            });
+    let upload = |number: u64| {
+        let mut raw = Raw::connect(&server);
+        raw.send(head("PUT", &account, &format!("/{number}"), &format!("Content-Length: {LARGEST}\r\n")));
+        for _ in 0..LARGEST / MIB {
+            raw.send(&zeros);
         }
-    });
-    let upload_bytes = (most.load(std::sync::atomic::Ordering::Relaxed) - before) / uploads;
-    let before = resident_bytes(&server);
-    most.store(before, std::sync::atomic::Ordering::Relaxed);
-    std::thread::scope(|scope| {
-        for number in 0..TRANSFERS {
-            let (account, server, watch) = (&account, &server, &watch);
-            scope.spawn(move || {
-                let mut raw = Raw::connect(server);
-                raw.send(head("GET", account, &format!("/{}", number % uploads), ""));
-                assert_eq!(raw.head(SOON).map(|head| head.status), Some(200));
-                for part in 0..LARGEST / MIB {
-                    assert!(raw.take(MIB as usize, Duration::from_secs(600)).is_some());
-                    if part % 256 == 0 {
-                        watch();
-                    }
-                }
-            });
-        }
-    });
-    let download_bytes = most.load(std::sync::atomic::Ordering::Relaxed).saturating_sub(before) / TRANSFERS;
+        assert_eq!(raw.answer(LONG).map(|answer| answer.head.status), Some(201));
+    };
+    let download = |number: u64| {
+        let mut raw = Raw::connect(&server);
+        raw.send(head("GET", &account, &format!("/{}", number % uploads), ""));
+        assert_eq!(raw.head(SOON).map(|head| head.status), Some(200));
+        assert_eq!(raw.skip(LARGEST as usize, LONG), LARGEST as usize);
+    };
+    let all_at_once = |count: u64, transfer: &(dyn Fn(u64) + Sync)| {
+        std::thread::scope(|scope| (0..count).for_each(|number| drop(scope.spawn(move || transfer(number)))));
+    };
+    let upload_bytes = growth_bytes(&server, || all_at_once(uploads, &upload)) / uploads;
+    let download_bytes = growth_bytes(&server, || all_at_once(TRANSFERS, &download)) / TRANSFERS;
     let text = format!("{uploads} uploads and {TRANSFERS} downloads at once: {upload_bytes} and {download_bytes} bytes of memory each");
-    crate::support::figure::figure("D32", "memory of transfers of 5 GiB", &text, None);
+    figure("D32", "memory of transfers of 5 GiB", &text, None);
     assert!(upload_bytes < 2 * MIB && download_bytes < 2 * MIB, "{text}");
 }
 
@@ -202,11 +189,11 @@ fn a_million_files_slow_nothing_down() {
     // A small part of the list first, so that caches are warm: what grows from here on would grow with the number of files.
     let beginning = raw.take(16 << 20, SOON).expect("the beginning of the list");
     let mut lines = beginning.iter().filter(|byte| **byte == b'\n').count();
-    let warm = resident_bytes(&server);
+    let warm = memory_bytes(&server, "VmRSS");
     let mut most = warm;
     while let Some(part) = raw.take(1 << 20, Duration::from_secs(60)) {
         lines += part.iter().filter(|byte| **byte == b'\n').count();
-        most = most.max(resident_bytes(&server));
+        most = most.max(memory_bytes(&server, "VmRSS"));
     }
     lines += raw.until_closed(SOON).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
     let whole = asked.elapsed();
@@ -285,9 +272,9 @@ fn the_largest_file_and_a_hundred_thousand_of_the_smallest_are_stored() {
     let too_long = account.put_file(&["--max-time", "900"], "/too-long", &sparse(folder.path(), LARGEST + 1));
     too_long.expect(413);
     assert_eq!(too_long.sent_bytes, 0, "no byte of the body was asked for");
-    let before = resident_bytes(&server);
+    let before = memory_bytes(&server, "VmRSS");
     account.put_file(&["--max-time", "900"], "/largest", &sparse(folder.path(), LARGEST)).expect(201);
-    let growth = resident_bytes(&server).saturating_sub(before);
+    let growth = memory_bytes(&server, "VmRSS").saturating_sub(before);
     assert!(growth < 8 * MIB, "{growth} bytes more memory");
     let url = account.url("/largest");
     let got = std::process::Command::new("curl").args(["-q", "-sS", "-o", "/dev/null", "-w", "%{size_download}", &url]).output();

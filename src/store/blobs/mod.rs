@@ -121,12 +121,13 @@ pub trait BlobReader: Send {
     fn size_bytes(&self) -> u64;
     /// Fills `buffer` from `offset`; fewer bytes only at the end of the blob.
     fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<usize, BlobError>;
-    /// The bytes at `offset`, `length` of them; fewer only at the end of the blob.
-    fn bytes_at(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, BlobError> {
-        let mut bytes = vec![0; length];
-        let count = self.read_at(&mut bytes, offset)?;
-        bytes.truncate(count);
-        Ok(bytes)
+    /// Appends the bytes at `offset` to `bytes`, `length` of them; fewer only at the end of the blob.
+    fn append_at(&mut self, bytes: &mut Vec<u8>, offset: u64, length: usize) -> Result<(), BlobError> {
+        let start = bytes.len();
+        bytes.resize(start + length, 0);
+        let count = self.read_at(&mut bytes[start..], offset)?;
+        bytes.truncate(start + count);
+        Ok(())
     }
     /// Makes the next read of this range come from the medium and not from a cache, as far as the system allows.
     fn forget_cache(&mut self, offset: u64, length: u64);

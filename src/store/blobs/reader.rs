@@ -54,19 +54,20 @@ impl BlobReader for DiskReader {
     }
 
     /// Reads into memory that nobody has cleared before.
-    fn bytes_at(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, BlobError> {
-        let mut bytes = Vec::with_capacity(length);
-        while bytes.len() < length {
-            let from = offset.saturating_add(bytes.len() as u64);
-            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), from) {
+    fn append_at(&mut self, bytes: &mut Vec<u8>, offset: u64, length: usize) -> Result<(), BlobError> {
+        let start = bytes.len();
+        bytes.reserve_exact(length);
+        while bytes.len() < start + length {
+            let from = offset.saturating_add((bytes.len() - start) as u64);
+            match rustix::io::pread(&self.file, spare_capacity(bytes), from) {
                 Ok(0) => break,
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(errno) => return Err(BlobError::new(format!("reading {}", self.path), errno)),
             }
         }
-        // The memory may have been a little larger than what was asked for.
-        bytes.truncate(length);
-        Ok(bytes)
+        // The memory may have been larger than what was asked for.
+        bytes.truncate(start + length);
+        Ok(())
     }
 
     fn forget_cache(&mut self, offset: u64, length: u64) {

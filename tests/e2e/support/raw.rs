@@ -78,6 +78,23 @@ impl Raw {
         Some(self.received.drain(..length).collect())
     }
 
+    /// Reads the next `length` bytes as fast as they come and keeps none; how many came before the end of the connection or of the time.
+    pub fn skip(&mut self, length: usize, within: Duration) -> usize {
+        let mut skipped = self.received.len().min(length);
+        self.received.drain(..skipped);
+        self.stream.set_read_timeout(Some(within)).expect("an option of every socket");
+        let mut buffer = vec![0; 256 << 10];
+        while skipped < length {
+            let room = buffer.len().min(length - skipped);
+            match self.stream.read(&mut buffer[..room]) {
+                Ok(count) if count > 0 => skipped += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                _ => break,
+            }
+        }
+        skipped
+    }
+
     /// The next head alone.
     pub fn head(&mut self, within: Duration) -> Option<Head> {
         let deadline = Instant::now() + within;
