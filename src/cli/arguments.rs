@@ -1,7 +1,9 @@
 //! Arguments that several commands take, parsed at the door.
 
+use crate::model::instant::Instant;
 use crate::model::retention::Retention;
 use crate::model::size::Size;
+use crate::model::view::parse_time;
 
 /// Bytes of the longest description.
 const MAX_DESCRIPTION_BYTES: usize = 1000;
@@ -10,6 +12,11 @@ const MAX_DESCRIPTION_BYTES: usize = 1000;
 pub fn retention(text: &str) -> Result<Retention, String> {
     let days = text.parse().map_err(|_| "a number of days from 30 to 365 is wanted".to_owned())?;
     Retention::from_days(days).map_err(|error| error.to_string())
+}
+
+/// The time of a dated view.
+pub fn time(text: &str) -> Result<Instant, String> {
+    parse_time(text).ok_or_else(|| "a time like 2026-11-20T12:00:00Z, or a day like 2026-11-20, is wanted".to_owned())
 }
 
 /// One line of text.
@@ -47,6 +54,8 @@ mod tests {
         assert_eq!(retention("365").map(Retention::days), Ok(365));
         assert_eq!(retention("29"), Err("a retention is 30 to 365 days, not 29".to_owned()));
         assert!(retention("a month").is_err());
+        assert_eq!(time("2026-11-20T12:00:00Z"), Ok(Instant::from_seconds(1_795_176_000)));
+        assert!(time("yesterday").is_err_and(|error| error.contains("2026-11-20T12:00:00Z")));
         assert_eq!(description("web server"), Ok("web server".to_owned()));
         assert!(description("web\nserver").is_err());
         assert!(description(&"x".repeat(1001)).is_err());

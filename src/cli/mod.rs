@@ -21,6 +21,7 @@ mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -62,6 +63,9 @@ enum Command {
     /// Copy the catalog, or make it anew from the files
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Bring a vault back to what it was
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// Tell the store that the clock is right
     #[command(subcommand)]
     Clock(clock::Command),
@@ -113,6 +117,7 @@ impl Cli {
             Some(Command::Account(command)) => account::run(command, &settings, console),
             Some(Command::Check(check)) => check.run(&settings, console),
             Some(Command::Catalog(command)) => catalog::run(command, &settings, console),
+            Some(Command::Vault(command)) => vault::run(command, &settings, console),
             Some(Command::Clock(command)) => clock::run(command, &settings, console),
             Some(Command::Config(command)) => config::run(command, &settings, console),
             Some(Command::Completions(completions)) => completions.run(console),

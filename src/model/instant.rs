@@ -55,6 +55,11 @@ impl Instant {
         jiff::Timestamp::from_second(self.seconds()).map_or_else(|_| "never".to_owned(), |stamp| stamp.to_string())
     }
 
+    /// The same with all six digits behind the point: exactly this instant.
+    pub fn rfc3339_micros(self) -> String {
+        jiff::Timestamp::from_microsecond(self.0).map_or_else(|_| "never".to_owned(), |stamp| format!("{stamp:.6}"))
+    }
+
     /// `20261120T120000Z`, the spelling inside blob keys; years 0 to 9999.
     pub fn compact(self) -> String {
         jiff::Timestamp::from_second(self.seconds())
@@ -97,6 +102,13 @@ mod tests {
         assert_eq!(Instant::parse_compact("20261120T120000Z"), Some(noon));
         assert_eq!(Instant::parse_compact("20261120T120000"), None);
         assert_eq!(Instant::parse_compact("20261320T120000Z"), None);
+    }
+
+    #[test]
+    fn an_exact_spelling_has_all_digits() {
+        let instant = Instant::from_micros(1_795_176_000_000_120);
+        assert_eq!(instant.rfc3339_micros(), "2026-11-20T12:00:00.000120Z");
+        assert_eq!(crate::model::view::parse_time(&instant.rfc3339_micros()), Some(instant));
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub mod account;
 pub mod digest;
 pub mod file_name;
 pub mod instant;
+pub mod repository;
 pub mod retention;
 pub mod size;
 pub mod stored_file;
+pub mod view;

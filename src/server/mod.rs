@@ -30,6 +30,7 @@ pub mod operation;
 pub mod pages;
 pub mod progress;
 pub mod reply;
+pub mod repository;
 pub mod request;
 pub mod request_body;
 pub mod route;

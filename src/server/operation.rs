@@ -4,6 +4,7 @@ use http::{HeaderMap, Method};
 
 use super::sessions::Maker;
 use crate::model::account::Kind;
+use crate::model::repository::RepositoryPath;
 
 /// One of the few things that can be done to an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +13,10 @@ pub enum Operation {
     Get,
     Put,
     MakeSession(Maker),
+    /// Stores, in a vault.
+    Post,
+    /// Hides, in a vault.
+    Delete,
     Options,
     /// 405.
     Refused,
@@ -29,7 +34,17 @@ impl Operation {
             "MAKESESSION" if is_root => Self::MakeSession(Maker::Program),
             "POST" if is_root && is_overridden(headers) => Self::MakeSession(Maker::Program),
             "POST" if is_root && query == SHARE_QUERY => Self::MakeSession(Maker::Page),
+            "POST" => Self::Post,
+            "DELETE" => Self::Delete,
             _ => Self::Refused,
+        }
+    }
+
+    /// What it is for this kind of account: restic's protocol speaks to vaults alone.
+    pub const fn within(self, kind: Kind) -> Self {
+        match (self, kind) {
+            (Self::Post | Self::Delete, Kind::Archive) => Self::Refused,
+            _ => self,
         }
     }
 
@@ -37,7 +52,7 @@ impl Operation {
     /// such a request has to come from our own page or from a program.
     pub const fn changes(self) -> bool {
         match self {
-            Self::Put | Self::MakeSession(_) => true,
+            Self::Put | Self::Post | Self::Delete | Self::MakeSession(_) => true,
             Self::List | Self::Get | Self::Options | Self::Refused => false,
         }
     }
@@ -55,7 +70,12 @@ pub fn allowed(path: &str, kind: Kind) -> &'static str {
     match (path, kind) {
         ("/", _) => "GET, HEAD, POST, OPTIONS, MAKESESSION",
         (_, Kind::Archive) => "GET, HEAD, PUT, OPTIONS",
-        (_, Kind::Vault) => "GET, HEAD, OPTIONS",
+        (_, Kind::Vault) => match RepositoryPath::parse(path) {
+            Some(RepositoryPath::Root(_)) => "POST, OPTIONS",
+            Some(RepositoryPath::Config(_)) => "GET, HEAD, POST, OPTIONS",
+            Some(RepositoryPath::File(..)) => "GET, HEAD, POST, DELETE, OPTIONS",
+            Some(RepositoryPath::Folder(..)) | None => "GET, HEAD, OPTIONS",
+        },
     }
 }
 
@@ -73,8 +93,8 @@ mod tests {
             ("PUT", O::Put, O::Put),
             ("OPTIONS", O::Options, O::Options),
             ("MAKESESSION", O::MakeSession(Maker::Program), O::Refused),
-            ("POST", O::Refused, O::Refused),
-            ("DELETE", O::Refused, O::Refused),
+            ("POST", O::Post, O::Post),
+            ("DELETE", O::Delete, O::Delete),
             ("PATCH", O::Refused, O::Refused),
             ("TRACE", O::Refused, O::Refused),
             ("CONNECT", O::Refused, O::Refused),
@@ -95,11 +115,11 @@ mod tests {
         let made = Operation::MakeSession(Maker::Program);
         assert_eq!(of(&Method::POST, "/", "", "MAKESESSION"), made);
         assert_eq!(of(&Method::POST, "/", "", "makesession"), made);
-        assert_eq!(of(&Method::POST, "/a", "", "MAKESESSION"), Operation::Refused);
+        assert_eq!(of(&Method::POST, "/a", "", "MAKESESSION"), Operation::Post);
         assert_eq!(of(&Method::GET, "/", "", "MAKESESSION"), Operation::List);
         assert_eq!(of(&Method::PUT, "/a", "", "MAKESESSION"), Operation::Put);
         for other in ["DELETE", "PUT", "GET", "", "MAKESESSION, DELETE"] {
-            assert_eq!(of(&Method::POST, "/", "", other), Operation::Refused, "{other}");
+            assert_eq!(of(&Method::POST, "/", "", other), Operation::Post, "{other}");
         }
         assert_eq!(Operation::of(&Method::POST, "/", SHARE_QUERY, &HeaderMap::new()), Operation::MakeSession(Maker::Page));
         assert_eq!(Operation::of(&Method::GET, "/", SHARE_QUERY, &HeaderMap::new()), Operation::List);
@@ -110,5 +130,17 @@ mod tests {
         assert_eq!(allowed("/", Kind::Archive), allowed("/", Kind::Vault));
         assert_eq!(allowed("/a", Kind::Archive), "GET, HEAD, PUT, OPTIONS");
         assert_eq!(allowed("/a", Kind::Vault), "GET, HEAD, OPTIONS");
+        assert_eq!(allowed("/web/", Kind::Vault), "POST, OPTIONS");
+        assert_eq!(allowed("/web/keys/", Kind::Vault), "GET, HEAD, OPTIONS");
+        assert_eq!(allowed("/web/config", Kind::Vault), "GET, HEAD, POST, OPTIONS");
+        assert_eq!(allowed(&format!("/data/{}", "a".repeat(64)), Kind::Vault), "GET, HEAD, POST, DELETE, OPTIONS");
+    }
+
+    #[test]
+    fn an_archive_is_never_posted_to_and_nothing_of_it_deleted() {
+        for operation in [Operation::Post, Operation::Delete] {
+            assert_eq!((operation.within(Kind::Archive), operation.within(Kind::Vault)), (Operation::Refused, operation));
+        }
+        assert_eq!(Operation::Put.within(Kind::Vault), Operation::Put, "which is told what to use");
     }
 }

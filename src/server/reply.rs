@@ -51,6 +51,15 @@ pub fn whole(status: StatusCode, content_type: HeaderValue, content: String) -> 
     response
 }
 
+/// Bytes that are at hand.
+pub fn bytes(content: Bytes) -> Response<Body> {
+    let length = HeaderValue::from(content.len());
+    let mut response = with_body(StatusCode::OK, Body::new(Full::new(content).map_err(|never| match never {})));
+    let kind = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().extend([(CONTENT_TYPE, kind), (CONTENT_LENGTH, length), (CACHE_CONTROL, NO_STORE)]);
+    response
+}
+
 /// A body that is made while it is sent.
 pub fn streamed(status: StatusCode, pieces: impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static) -> Response<Body> {
     use futures_util::TryStreamExt as _;

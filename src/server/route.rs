@@ -19,11 +19,14 @@ use super::health::show_health;
 use super::list::{Viewer, get_list};
 use super::operation::{Operation, allowed};
 use super::reply::{self, Body};
+use super::repository;
 use super::request::RequestHead;
 use super::request_body::RequestBody;
 use super::sessions;
 use crate::model::access::{AccountId, Secret};
+use crate::model::account::Kind;
 use crate::model::file_name::FileName;
+use crate::model::view::View;
 use crate::store::sessions::Session;
 use crate::store::visit::{Asked, Visit};
 
@@ -181,7 +184,7 @@ async fn answer_account(head: &RequestHead, login: Login, body: &mut RequestBody
 /// What the catalog is asked for together with the account. A name that is none is refused later, in its turn.
 fn asked(head: &RequestHead, operation: Operation) -> Asked {
     match (operation, FileName::from_url_path(head.path())) {
-        (Operation::Put, Ok(name)) => Asked::Row(name),
+        (Operation::Put | Operation::Post, Ok(name)) => Asked::Row(name),
         (Operation::Get, Ok(name)) if head.method() == Method::GET => Asked::File(name),
         (Operation::Get, Ok(name)) => Asked::Row(name),
         _ => Asked::Nothing,
@@ -190,11 +193,15 @@ fn asked(head: &RequestHead, operation: Operation) -> Asked {
 
 async fn operate(head: &RequestHead, operation: Operation, visit: Visit, body: &mut RequestBody) -> Outcome {
     let account = &visit.account;
+    let operation = operation.within(account.kind);
     if operation.changes() && !same_origin::is_allowed(head.headers(), &head.origin()) {
         return Err(ApiError::new(StatusCode::FORBIDDEN, FOREIGN_PAGE));
     }
     match operation {
-        Operation::List => get_list(head, account, Viewer::Owner).await,
+        Operation::List => get_list(head, account, View::Now, Viewer::Owner).await,
+        Operation::Get if account.kind == Kind::Vault => repository::read(head, visit).await,
+        Operation::Post => repository::post(head, visit, body).await,
+        Operation::Delete => repository::delete(head, account).await,
         Operation::Get => get_visited(head, visit).await,
         Operation::Put => put_file(head, visit, body).await,
         Operation::MakeSession(maker) => sessions::make_session(head, account, maker).await,

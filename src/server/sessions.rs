@@ -8,10 +8,12 @@ use super::error::ApiError;
 use super::files::get_file;
 use super::list::{Viewer, get_list};
 use super::reply::{self, Body};
+use super::repository;
 use super::request::RequestHead;
 use crate::model::access::Secret;
-use crate::model::account::Account;
+use crate::model::account::{Account, Kind};
 use crate::model::instant::Instant;
+use crate::model::view::View;
 use crate::store::Error;
 use crate::store::sessions::Session;
 
@@ -59,10 +61,14 @@ pub async fn read_session(head: &RequestHead, account: &Account, ends_at: Instan
     match *head.method() {
         Method::GET | Method::HEAD => {}
         Method::OPTIONS => return Ok(reply::options(READING)),
+        Method::POST | Method::DELETE if account.kind == Kind::Vault && repository::is_lock(path) => {
+            return Ok(reply::empty(StatusCode::OK));
+        }
         _ => return Err(ApiError::not_allowed(READING, "A session's address only reads: list and download.")),
     }
     match path {
-        "/" => get_list(head, account, Viewer::Session { ends_at }).await,
+        "/" => get_list(head, account, View::Now, Viewer::Session { ends_at }).await,
+        _ if account.kind == Kind::Vault => repository::read_session(head, account, ends_at, path).await,
         _ => get_file(head, account, path).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts: made, changed, opened and closed by the operator, read by every request.
 
 use super::catalog::{CatalogError, Connection, Value};
+use super::hide::hide_where;
 use super::{Error, Result, Store, rows, sessions};
 use crate::model::access::{AccountId, Secret};
 use crate::model::account::{Account, Kind};
@@ -146,10 +147,13 @@ impl Store {
             .map(drop)
     }
 
-    /// Closes the account for good; its files stay for their life.
+    /// Closes the account for good; its files stay for their life. Those of a vault, which have no end, are hidden.
     pub async fn remove_account(&self, id: &AccountId) -> Result<()> {
         let now = self.now();
         self.change_open_account(id, move |connection, account, at| {
+            if account.kind == Kind::Vault {
+                hide_where(connection, &account.id, "", &[], now)?;
+            }
             let values = [account.id.as_str().into(), at.micros().into()];
             connection.execute("UPDATE accounts SET removed_at = $2 WHERE id = $1", &values)?;
             sessions::end_all(connection, &account.id, now)

@@ -39,9 +39,17 @@ impl LastSpace {
 impl Store {
     /// Promises room for an upload. Errors: `OverQuota`, `DiskFull`, `Unavailable`.
     pub(super) async fn admit(&self, account: &Account, name: &FileName, size_bytes: u64) -> Result<Promise> {
+        self.admit_counted(account, size_bytes, quota_bytes(name, size_bytes)).await
+    }
+
+    /// The same for more bytes of an upload that was admitted before.
+    pub(super) async fn admit_more(&self, account: &Account, more_bytes: u64) -> Result<Promise> {
+        self.admit_counted(account, more_bytes, more_bytes).await
+    }
+
+    async fn admit_counted(&self, account: &Account, size_bytes: u64, needed_quota: u64) -> Result<Promise> {
         let reserve = self.inner.settings.disk_reserve_bytes;
         let space = self.space(size_bytes.saturating_add(reserve)).await?;
-        let needed_quota = quota_bytes(name, size_bytes);
         self.inner.promises.admit(&account.id, size_bytes, needed_quota, |unwritten, promised_quota| {
             let used = account.used_bytes.saturating_add(promised_quota);
             if let Some(quota) = account.quota_bytes

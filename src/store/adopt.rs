@@ -4,6 +4,7 @@ use super::blobs::BlobKey;
 use super::catalog::{CatalogError, Connection};
 use super::commit::insert_sums;
 use super::rows;
+use super::told::become_hidden;
 use crate::model::account::{Account, Kind};
 use crate::model::digest::BlockSums;
 use crate::model::instant::Instant;
@@ -70,7 +71,7 @@ pub(super) enum Adoption {
     Twin(Box<StoredFile>),
 }
 
-/// A whole blob becomes live where its row still says `checking` and its name is free.
+/// A whole blob becomes live where its row still says `checking` and its name is free; hidden where the small copies tell so.
 pub(super) fn adopt(
     connection: &mut dyn Connection,
     key: &BlobKey,
@@ -82,6 +83,10 @@ pub(super) fn adopt(
     let Some((change, _)) = rows::next_change(connection, &key.account, counted, now)? else {
         return settle(connection, &key.id, FileState::Quarantined, UNKNOWN_ACCOUNT).map(Adoption::Settled);
     };
+    if become_hidden(connection, key.id.as_str(), "checking", &key.account)? {
+        insert_sums(connection, key, sums)?;
+        return Ok(Adoption::Settled(Some(FileState::Hidden)));
+    }
     let account = rows::account(connection, &key.account)?;
     let end = account.as_ref().map_or(Instant::FOREVER, |account| life_end(account, key, now));
     let statement = "UPDATE files SET state = 'live', change = $2, size = $3, checked_at = $4, expires_at = $5 \

@@ -25,6 +25,8 @@ impl Store {
             self.every(SECOND, &shutdown, "expiry", || async { self.expire_due(&shutdown).await.map(note_expired) }),
             self.every(HOUR, &shutdown, "removing doomed bytes", || async { self.remove_doomed().await.map(drop) }),
             self.every(HOUR, &shutdown, "forgetting sessions", || self.forget_sessions()),
+            self.every(HOUR, &shutdown, "forgetting locks", || self.forget_locks()),
+            self.every(30 * SECOND, &shutdown, "telling of hides", || self.tell_hides()),
             self.every(DAY, &shutdown, "forgetting ended files", || self.forget_ended()),
             self.every(5 * MINUTE, &shutdown, "the small copies", || self.write_control_if_stale()),
             self.every(DAY, &shutdown, "the daily small copy", || self.write_control()),
@@ -37,7 +39,7 @@ impl Store {
     pub async fn close(&self) {
         self.settled().await;
         if self.health().await.writes_suspended.is_none() {
-            let kept = async { self.keep_time().await.and(self.note_clean_end().await) };
+            let kept = async { self.tell_hides().await.and(self.keep_time().await).and(self.note_clean_end().await) };
             kept.await.unwrap_or_else(|error| warn("noting the end", &error));
         }
     }

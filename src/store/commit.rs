@@ -10,12 +10,11 @@ use tokio::sync::oneshot;
 
 use super::blobs::{BlobError, BlobKey};
 use super::catalog::{CatalogError, Connection};
-use super::upload::{Received, Sink, closed_reason};
+use super::upload::{Received, Sink, Whole, closed_reason};
 use super::{Error, Result, Store, rows};
 use crate::fault_point;
 use crate::model::account::Account;
 use crate::model::digest::{BlockSums, Sha256Digest};
-use crate::model::file_name::FileName;
 use crate::model::instant::{DAY_MICROS, Instant};
 use crate::model::stored_file::{BlobId, FileState, StoredFile, quota_bytes};
 
@@ -26,11 +25,16 @@ pub(super) struct Sealed {
     pub(super) size_bytes: u64,
     pub(super) sums: BlockSums,
     account: Account,
+    /// Whether a damaged file of its name has the same bytes, as they should be.
+    replaces_damaged: bool,
 }
 
 /// A process that was frozen longer than this between publish and commit does not go on: its blob may have been adopted and
 /// have expired since.
 const COMMIT_MICROS: i64 = DAY_MICROS;
+
+/// Why a damaged file was set aside.
+pub(super) const WAS_DAMAGED: &str = "it is damaged, and a whole copy took its place";
 
 /// What the catalog decided.
 enum Verdict {
@@ -49,16 +53,9 @@ enum Verdict {
 
 impl Store {
     /// Takes the last bytes in, compares digests, syncs and publishes.
-    pub(super) async fn seal(
-        &self,
-        account: Account,
-        name: FileName,
-        size_bytes: u64,
-        sink: Box<Sink>,
-        last_bytes: Vec<u8>,
-        expected: Vec<Sha256Digest>,
-    ) -> Result<Sealed> {
+    pub(super) async fn seal(&self, whole: Whole, sink: Box<Sink>, last_bytes: Vec<u8>) -> Result<Sealed> {
         self.check_writes()?;
+        let Whole { account, name, size_bytes, expected, replaced } = whole;
         let kept_from = self.inner.time.kept_from();
         let (told, heard) = oneshot::channel();
         let place = self.writer_place().await;
@@ -73,7 +70,8 @@ impl Store {
                 return drop(told.send(Err(Unsealed::Digest { sent, computed: sha256 })));
             }
             let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
-            let sealed = Sealed { key: key.clone(), size_bytes, sums, account };
+            let replaces_damaged = replaced == Some(sha256);
+            let sealed = Sealed { key: key.clone(), size_bytes, sums, account, replaces_damaged };
             let published = move |outcome: std::result::Result<(), BlobError>| {
                 drop(promise);
                 fault_point::pass("sealed");
@@ -142,7 +140,10 @@ fn insert(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
                      RETURNING change, changed_at";
     let admitted = connection.query(statement, &[key.account.as_str().into(), counted.into(), now.micros().into()])?;
     let Some(admitted) = admitted.first() else { return refuse(connection, sealed, now) };
-    let (change, created_at) = (admitted.int(0)?, Instant::from_micros(admitted.int(1)?));
+    let (change, mut created_at) = (admitted.int(0)?, Instant::from_micros(admitted.int(1)?));
+    if sealed.replaces_damaged {
+        created_at = displace_damaged(connection, sealed)?.unwrap_or(created_at);
+    }
     if insert_row(connection, sealed, FileState::Live, change, created_at)? == 1 {
         insert_sums(connection, key, &sealed.sums)?;
         fault_point::pass("row-written");
@@ -155,6 +156,20 @@ fn insert(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
     }
     connection.execute("UPDATE accounts SET used = used - $2 WHERE id = $1", &[key.account.as_str().into(), counted.into()])?;
     refuse(connection, sealed, now)
+}
+
+/// Sets the damaged file of the name aside, with what is left of its bytes, for the same bytes as they should be; its creation goes on.
+/// `None` where it is damaged no more, or gone.
+fn displace_damaged(connection: &mut dyn Connection, sealed: &Sealed) -> Result<Option<Instant>, CatalogError> {
+    let key = &sealed.key;
+    let statement = "UPDATE files SET state = 'quarantined', why = $4 WHERE account = $1 AND name = $2 AND state = 'live' \
+                     AND damaged_at IS NOT NULL AND sha256 = $3 RETURNING created_at, size";
+    let values = [key.account.as_str().into(), key.name.as_bytes().into(), key.sha256.0[..].into(), WAS_DAMAGED.into()];
+    let displaced = connection.query(statement, &values)?;
+    let Some(row) = displaced.first() else { return Ok(None) };
+    let counted = rows::signed(quota_bytes(&key.name, u64::try_from(row.int(1)?).unwrap_or(0)));
+    connection.execute("UPDATE accounts SET used = used - $2 WHERE id = $1", &[key.account.as_str().into(), counted.into()])?;
+    Ok(Some(Instant::from_micros(row.int(0)?)))
 }
 
 /// Why there is no row: adopted meanwhile (then it is stored), name taken, account closed, or quota. A refused blob is doomed here.

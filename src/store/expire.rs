@@ -7,6 +7,7 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use super::blobs::{BlobError, BlobFault, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
+use super::hide::hidden_end;
 use super::{Result, Store, rows};
 use crate::fault_point;
 use crate::model::instant::{DAY_MICROS, Instant};
@@ -47,23 +48,29 @@ impl Store {
         }
     }
 
-    async fn candidates(&self, due: Instant) -> Result<Vec<String>> {
-        let statement = format!(
+    async fn candidates(&self, due: Instant) -> Result<Vec<Candidate>> {
+        let expired = format!(
             "SELECT random FROM files WHERE state = 'live' AND expires_at IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT {BATCH_ROWS}"
         );
+        let hidden = "SELECT random FROM files WHERE state = 'hidden' AND ends_at <= $1 ORDER BY ends_at LIMIT $2";
+        let now = self.now();
         self.read(move |connection| {
-            let found = connection.query(&statement, &[due.micros().into()])?;
-            found.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+            let found = connection.query(&expired, &[due.micros().into()])?;
+            let mut candidates: Vec<_> = found.iter().map(|row| row.text(0).map(|random| Candidate::Expired(random.to_owned()))).collect();
+            let room = i64::try_from(BATCH_ROWS - candidates.len()).expect("a batch is small");
+            let found = connection.query(hidden, &[now.micros().into(), room.into()])?;
+            candidates.extend(found.iter().map(|row| row.text(0).map(|random| Candidate::Hidden(random.to_owned()))));
+            candidates.into_iter().collect()
         })
         .await
     }
 
-    async fn doom(&self, candidates: Vec<String>, due: Instant) -> Result<u64> {
+    async fn doom(&self, candidates: Vec<Candidate>, due: Instant) -> Result<u64> {
         let store = self.clone();
         self.write(move |connection| {
             let mut doomed = 0;
-            for random in &candidates {
-                doomed += doom_one(connection, random, due, store.now())?;
+            for candidate in &candidates {
+                doomed += doom_one(connection, candidate, due, store.now())?;
             }
             Ok(doomed)
         })
@@ -145,22 +152,44 @@ fn unlink(blobs: &dyn Blobs, doomed: Vec<StoredFile>) -> (Vec<StoredFile>, Optio
     (gone, failed)
 }
 
+/// A row whose end the index says is over.
+enum Candidate {
+    /// An archive's file, a day after the end of its life.
+    Expired(String),
+    /// What a vault's client has deleted.
+    Hidden(String),
+}
+
 /// Dooms the row where its life, computed again from the account's whole history, is over; else puts it back where it belongs
 /// in the index. 1 where it was doomed.
-fn doom_one(connection: &mut dyn Connection, random: &str, due: Instant, now: Instant) -> Result<u64, CatalogError> {
-    let end = format!(
-        "kept_from * 1000000 + {DAY_MICROS} * (SELECT MAX(days) FROM retentions \
-         WHERE retentions.account = files.account AND retentions.until_at > files.created_at)"
-    );
-    let doom = format!(
-        "UPDATE files SET state = 'doomed', why = 'expired' WHERE random = $1 AND state = 'live' AND {end} <= $2 \
-         AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = files.account AND accounts.kind = 'archive') \
-         RETURNING account, name, size"
-    );
+fn doom_one(connection: &mut dyn Connection, candidate: &Candidate, due: Instant, now: Instant) -> Result<u64, CatalogError> {
+    let (random, doom, put_back, due) = match candidate {
+        Candidate::Expired(random) => {
+            let end = format!(
+                "kept_from * 1000000 + {DAY_MICROS} * (SELECT MAX(days) FROM retentions \
+                 WHERE retentions.account = files.account AND retentions.until_at > files.created_at)"
+            );
+            let doom = format!(
+                "UPDATE files SET state = 'doomed', why = 'expired' WHERE random = $1 AND state = 'live' AND {end} <= $2 \
+                 AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = files.account AND accounts.kind = 'archive') \
+                 RETURNING account, name, size"
+            );
+            let put_back = format!("UPDATE files SET expires_at = COALESCE({end}, $2) WHERE random = $1 AND state = 'live'");
+            (random.as_str(), doom, put_back, due)
+        }
+        Candidate::Hidden(random) => {
+            let end = hidden_end("files.hidden_at");
+            let doom = format!(
+                "UPDATE files SET state = 'doomed', why = 'hidden' WHERE random = $1 AND state = 'hidden' AND {end} <= $2 \
+                 RETURNING account, name, size"
+            );
+            let put_back = format!("UPDATE files SET ends_at = COALESCE({end}, $2) WHERE random = $1 AND state = 'hidden'");
+            (random.as_str(), doom, put_back, now)
+        }
+    };
     let doomed = connection.query(&doom, &[random.into(), due.micros().into()])?;
     let Some(row) = doomed.first() else {
         let later = due.plus_micros(DAY_MICROS).micros();
-        let put_back = format!("UPDATE files SET expires_at = COALESCE({end}, $2) WHERE random = $1 AND state = 'live'");
         connection.execute(&put_back, &[random.into(), later.into()])?;
         return Ok(0);
     };

@@ -1,9 +1,10 @@
 //! Names looked up and listed, in short pages: nothing is held while bytes go to a client.
 
-use super::{Result, Store, rows};
+use super::{Result, Store, dated, rows};
 use crate::model::account::Account;
 use crate::model::file_name::FileName;
 use crate::model::stored_file::StoredFile;
+use crate::model::view::View;
 
 /// Rows of one page.
 pub const PAGE_ROWS: usize = 1000;
@@ -15,6 +16,8 @@ pub struct ListQuery {
     pub prefix: Vec<u8>,
     /// Only names after these bytes.
     pub after: Vec<u8>,
+    /// The state that is listed.
+    pub view: View,
 }
 
 /// At most 1,000 live, unexpired files by name.
@@ -39,17 +42,23 @@ impl Store {
         // One lower bound: with two, SQLite looks for each page from the first of them on.
         let goes_on = query.after >= query.prefix;
         let (above, from) = if goes_on { (">", query.after.clone()) } else { (">=", query.prefix.clone()) };
-        let end = after_prefix(&query.prefix);
+        let (end, view) = (after_prefix(&query.prefix), query.view);
         let files = self
             .read(move |connection| {
                 let columns = rows::FILE_COLUMNS;
-                let bound = if end.is_some() { "AND name < $3" } else { "" };
-                let statement = format!(
-                    "SELECT {columns} FROM files WHERE account = $1 AND state = 'live' AND name {above} $2 {bound} \
-                     ORDER BY name LIMIT {PAGE_ROWS}"
-                );
                 let mut values = vec![account.id.as_str().into(), from.into()];
+                let bound = if end.is_some() { "AND name < $3" } else { "" };
                 values.extend(end.map(Into::into));
+                let seen = match view {
+                    View::Now => "state = 'live'".to_owned(),
+                    View::At(at) => {
+                        values.push(at.micros().into());
+                        dated::seen(&format!("${}", values.len()))
+                    }
+                };
+                let statement = format!(
+                    "SELECT {columns} FROM files WHERE account = $1 AND {seen} AND name {above} $2 {bound} ORDER BY name LIMIT {PAGE_ROWS}"
+                );
                 let found = connection.query(&statement, &values)?;
                 found.iter().map(|row| rows::file(row, Some(&account))).collect::<std::result::Result<Vec<_>, _>>()
             })
@@ -60,7 +69,7 @@ impl Store {
 }
 
 /// The smallest bytes that are greater than everything with this prefix; `None` where there are none.
-fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte < 0xFF)?;
     let mut end = prefix[..=last].to_vec();
     end[last] += 1;

@@ -11,26 +11,32 @@ mod adopt;
 pub mod background;
 mod backup;
 pub mod blobs;
+pub mod bursts;
 pub mod catalog;
 pub mod check;
 mod commit;
 mod control;
+pub mod dated;
 pub mod error;
 mod expire;
 mod guarded_time;
+pub mod hide;
 pub mod home;
 pub mod list;
+mod locks;
 pub mod open;
 mod pieces;
 mod promises;
 pub mod read;
 pub mod rebuild;
 pub mod reconcile;
+pub mod revive;
 mod rows;
 mod scrub;
 pub mod sessions;
 mod suspension;
 pub mod time;
+mod told;
 mod twin;
 pub mod upload;
 mod verify;
@@ -51,6 +57,7 @@ use admit::LastSpace;
 use blobs::{BlobError, BlobFault, Blobs};
 use catalog::{Catalog, CatalogError, Connection, Fault};
 use home::Home;
+use locks::HeldLocks;
 use pieces::Pieces;
 use promises::Promises;
 use suspension::Suspension;
@@ -75,6 +82,8 @@ struct Inner {
     writers: Arc<Semaphore>,
     /// What downloads read into.
     pieces: Arc<Pieces>,
+    /// Locks that could not be written.
+    locks: HeldLocks,
     /// Commits and marks that go on when their caller has gone.
     tasks: TaskTracker,
     settings: Settings,

@@ -75,6 +75,10 @@ impl Store {
         for what in self.load_newer_control().await? {
             tracing::warn!(what, "the catalog was older than the small copies: brought back");
         }
+        let hides = self.load_newer_hides().await?;
+        if hides > 0 {
+            tracing::warn!(files = hides, "the catalog was older than the small copies of what vaults have hidden: taken over");
+        }
         Ok(self)
     }
 
@@ -104,6 +108,7 @@ impl Store {
             suspension: Suspension::default(),
             writers: Arc::new(tokio::sync::Semaphore::new(super::WRITERS)),
             pieces: Arc::default(),
+            locks: super::locks::HeldLocks::default(),
             tasks,
             settings,
             _home: home,

@@ -49,6 +49,12 @@ impl Promises {
 }
 
 impl Promise {
+    /// Takes what another promise of the same upload has promised beside.
+    pub(super) fn absorb(&mut self, mut more: Self) {
+        self.unwritten_bytes += std::mem::take(&mut more.unwritten_bytes);
+        self.quota_bytes += std::mem::take(&mut more.quota_bytes);
+    }
+
     /// `bytes` of the promise are on the disk now.
     pub(super) fn wrote(&mut self, bytes: u64) {
         let bytes = bytes.min(self.unwritten_bytes);
@@ -87,6 +93,11 @@ mod tests {
         drop(first);
         assert_eq!(admit((0, 0)).err(), Some((100, 110)));
         drop(second);
+        assert!(admit((0, 0)).is_ok());
+        let mut grown = admit((0, 0)).expect("nothing else is promised");
+        grown.absorb(admit((100, 110)).expect("the first half is counted"));
+        assert_eq!(admit((0, 0)).err(), Some((200, 220)));
+        drop(grown);
         assert!(admit((0, 0)).is_ok());
     }
 }

@@ -85,6 +85,7 @@ impl Store {
             }
             None => lost.push("all accounts: there is no whole copy of them under blobs/.control/".to_owned()),
         }
+        self.load_newer_hides().await?;
         let accounts = self.accounts().await?.len();
         let (_stop, shutdown) = crate::shutdown::channel();
         let found = self.reconcile(&shutdown).await?;

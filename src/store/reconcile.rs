@@ -55,6 +55,9 @@ impl Store {
         // After the walk, which finds who holds the names.
         self.look_again_at_quarantined().await?;
         self.finish_checking(shutdown, &mut report).await?;
+        if !shutdown.is_stopping() {
+            self.forget_told().await?;
+        }
         self.mark_rows_without_blobs(shutdown, &mut report).await?;
         self.remove_doomed().await?;
         Ok(report)
@@ -159,7 +162,7 @@ impl Store {
             }
         };
         match state {
-            Some(FileState::Live) => {
+            Some(FileState::Live | FileState::Hidden) => {
                 report.adopted += 1;
                 report.adopted_bytes += size_bytes;
             }

@@ -37,7 +37,11 @@ impl Store {
         let before = self.now().plus_micros(-days.saturating_mul(DAY_MICROS));
         let (mut read, pace) = (0, Arc::new(Mutex::new(Pace::new(shutdown.clone()))));
         while days > 0 && !shutdown.is_stopping() {
-            let batch = self.scrub_batch(ScrubOrder::OldestCheckFirst, before).await?;
+            // What a vault has hidden is what a dated view restores from.
+            let mut batch = self.scrub_batch("live", ScrubOrder::OldestCheckFirst, before).await?;
+            if batch.is_empty() {
+                batch = self.scrub_batch("hidden", ScrubOrder::OldestCheckFirst, before).await?;
+            }
             if batch.is_empty() {
                 break;
             }
@@ -53,11 +57,11 @@ impl Store {
     /// Reads the files that were written last, after a stop that was not clean.
     pub(super) async fn scrub_newest(&self, shutdown: &Shutdown) -> Result<()> {
         let pace = Arc::new(Mutex::new(Pace::new(shutdown.clone())));
-        let newest = self.scrub_batch(ScrubOrder::NewestFileFirst, Instant::FOREVER).await?;
+        let newest = self.scrub_batch("live", ScrubOrder::NewestFileFirst, Instant::FOREVER).await?;
         self.scrub_files(newest, &pace).await.map(drop)
     }
 
-    async fn scrub_batch(&self, order: ScrubOrder, before: Instant) -> Result<Vec<StoredFile>> {
+    async fn scrub_batch(&self, state: &str, order: ScrubOrder, before: Instant) -> Result<Vec<StoredFile>> {
         let columns = rows::FILE_COLUMNS;
         let (condition, order, limit) = match order {
             ScrubOrder::OldestCheckFirst => ("", "checked_at", BATCH_ROWS),
@@ -65,7 +69,7 @@ impl Store {
             ScrubOrder::NewestFileFirst => ("AND checked_at = created_at", "checked_at DESC", NEWEST_FILES),
         };
         let statement =
-            format!("SELECT {columns} FROM files WHERE state = 'live' AND checked_at < $1 {condition} ORDER BY {order} LIMIT {limit}");
+            format!("SELECT {columns} FROM files WHERE state = '{state}' AND checked_at < $1 {condition} ORDER BY {order} LIMIT {limit}");
         self.read(move |connection| {
             let found = connection.query(&statement, &[before.micros().into()])?;
             found.iter().map(|row| rows::file(row, None)).collect()

@@ -6,7 +6,7 @@
 use super::adopt::settle;
 use super::blobs::BlobKey;
 use super::catalog::{CatalogError, Connection};
-use super::commit::{days_kept, insert_sums};
+use super::commit::{WAS_DAMAGED, days_kept, insert_sums};
 use super::verify::{self, Finding};
 use super::{Result, Store, rows};
 use crate::model::digest::BlockSums;
@@ -65,7 +65,7 @@ fn take_place(
 ) -> std::result::Result<Option<FileState>, CatalogError> {
     let (state, why) = match displaced {
         Displaced::Doomed => (FileState::Doomed, None),
-        Displaced::Quarantined => (FileState::Quarantined, Some("it is damaged, and a whole copy took its place")),
+        Displaced::Quarantined => (FileState::Quarantined, Some(WAS_DAMAGED)),
     };
     let still = "SELECT 1 FROM files WHERE random = $1 AND state = 'checking'";
     if connection.query(still, &[key.id.as_str().into()])?.is_empty() {

@@ -11,13 +11,16 @@ use super::promises::Promise;
 use super::visit::{Asked, Visit};
 use super::{Error, Result, Store};
 use crate::fault_point;
-use crate::model::account::Account;
+use crate::model::account::{Account, Kind};
 use crate::model::digest::{BlockSums, Hasher, Sha256Digest};
 use crate::model::file_name::FileName;
 use crate::model::stored_file::StoredFile;
 
 /// Bytes collected before a blocking thread hashes and writes them. Two such buffers are in use at once.
 const BUFFER_BYTES: usize = 256 * 1024;
+
+/// What an upload of unknown length promises at a time.
+const STEP_BYTES: u64 = 16 << 20;
 
 /// An account that was closed breaks its uploads within about this time, while bytes come; those that stand still end at their
 /// time-out or commit.
@@ -28,12 +31,24 @@ pub struct Upload {
     store: Store,
     pub(super) account: Account,
     pub(super) name: FileName,
-    pub(super) promised: u64,
+    length: Length,
+    /// Bytes that room was promised for.
+    promised: u64,
     received: u64,
     buffer: Vec<u8>,
     sink: Sinking,
     /// When the account was last seen open.
     seen_open_at: Instant,
+    /// The SHA-256 of the damaged file whose row this upload takes, where its bytes are the same.
+    replaced: Option<Sha256Digest>,
+}
+
+/// What a client has said of the length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Length {
+    Exactly(u64),
+    /// It is known when all has come; room is promised as it comes.
+    AtMost(u64),
 }
 
 /// Where the received bytes go: at rest, or on a blocking thread that takes a buffer in.
@@ -75,6 +90,17 @@ impl Sink {
     }
 }
 
+/// What an upload is that has all its bytes.
+pub(super) struct Whole {
+    pub(super) account: Account,
+    pub(super) name: FileName,
+    pub(super) size_bytes: u64,
+    /// Digests that the client sent.
+    pub(super) expected: Vec<Sha256Digest>,
+    /// The SHA-256 of the damaged file whose place it takes, where it is its own.
+    pub(super) replaced: Option<Sha256Digest>,
+}
+
 /// All bytes of an upload, staged and hashed.
 pub(super) struct Received {
     pub(super) staged: Box<dyn Staged>,
@@ -91,23 +117,43 @@ impl Store {
         self.begin_visited(visit.ok_or(Error::NotFound)?, name, size_bytes).await
     }
 
-    /// The same after a visit that has asked whether the name is free.
+    /// The same after a visit that has asked whether the name is free. In a vault the same bytes may come again for a damaged file.
     pub async fn begin_visited(&self, visit: Visit, name: &FileName, size_bytes: u64) -> Result<Upload> {
+        self.begin(visit, name, Length::Exactly(size_bytes)).await
+    }
+
+    /// The same for at most so many bytes, where the client does not say how many.
+    pub async fn begin_unsized(&self, visit: Visit, name: &FileName, most_bytes: u64) -> Result<Upload> {
+        self.begin(visit, name, Length::AtMost(most_bytes)).await
+    }
+
+    async fn begin(&self, visit: Visit, name: &FileName, length: Length) -> Result<Upload> {
         let Visit { account, holder, .. } = visit;
-        if let Some(holder) = holder {
-            return Err(Error::NameTaken(Box::new(holder)));
-        }
+        let replaced = match holder {
+            Some(holder) if account.kind == Kind::Vault && holder.damaged_at.is_some() => Some(holder.sha256),
+            Some(holder) => return Err(Error::NameTaken(Box::new(holder))),
+            None => None,
+        };
+        let size_bytes = match length {
+            Length::Exactly(size_bytes) => size_bytes,
+            Length::AtMost(_) => 0,
+        };
         closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason }))?;
         self.check_writes()?;
         let promise = self.admit(&account, name, size_bytes).await?;
         let blobs = Arc::clone(&self.inner.blobs);
         let sink = Box::new(Sink { blobs, staged: None, hasher: Hasher::default(), promise });
         fault_point::pass("admitted");
-        let room = usize::try_from(size_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+        let most_bytes = match length {
+            Length::Exactly(bytes) | Length::AtMost(bytes) => bytes,
+        };
+        let room = usize::try_from(most_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
         Ok(Upload {
             store: self.clone(),
             account,
             name: name.clone(),
+            length,
+            replaced,
             promised: size_bytes,
             received: 0,
             buffer: Vec::with_capacity(room),
@@ -133,8 +179,12 @@ impl Upload {
             self.check_account().await?;
         }
         self.received = self.received.saturating_add(bytes.len() as u64);
-        if self.received > self.promised {
-            return Err(Error::WrongSize { promised: self.promised, received: self.received });
+        let (Length::Exactly(most) | Length::AtMost(most)) = self.length;
+        if self.received > most {
+            return Err(Error::WrongSize { promised: most, received: self.received });
+        }
+        while self.received > self.promised {
+            self.promise_more(most).await?;
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -152,17 +202,31 @@ impl Upload {
     /// After Ok the file is kept. Errors: `WrongSize`, `DigestMismatch`, `NameTaken`, `OverQuota`, `DiskFull`, `AccountClosed`,
     /// `InDoubt`, `WritesSuspended`, `Unavailable`.
     pub async fn finish(mut self, expected: Vec<Sha256Digest>) -> Result<StoredFile> {
-        if self.received != self.promised {
-            return Err(Error::WrongSize { promised: self.promised, received: self.received });
+        if let Length::Exactly(promised) = self.length
+            && self.received != promised
+        {
+            return Err(Error::WrongSize { promised, received: self.received });
         }
         let (sink, _) = self.rest().await?;
-        let Self { store, account, name, promised, buffer, .. } = self;
+        let Self { store, account, name, replaced, received, buffer, .. } = self;
+        let whole = Whole { account, name, size_bytes: received, expected, replaced };
         let committing = store.clone();
         let commit = async move {
-            let sealed = committing.seal(account, name, promised, sink, buffer, expected).await?;
+            let sealed = committing.seal(whole, sink, buffer).await?;
             committing.commit(sealed).await
         };
         store.inner.tasks.spawn(commit).await.map_err(|panic| Error::Internal(panic.into()))?
+    }
+
+    /// Promises room for the next step of an upload of unknown length.
+    async fn promise_more(&mut self, most: u64) -> Result<()> {
+        let step = STEP_BYTES.min(most - self.promised);
+        let more = self.store.admit_more(&self.account, step).await?;
+        let (mut sink, _) = self.rest().await?;
+        sink.promise.absorb(more);
+        self.sink = Sinking::Idle(sink);
+        self.promised += step;
+        Ok(())
     }
 
     async fn check_account(&mut self) -> Result<()> {

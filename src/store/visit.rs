@@ -29,6 +29,16 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// A file that was found otherwise.
+    pub const fn of(account: Account, file: StoredFile) -> Self {
+        Self { account, holder: Some(file), sums: None }
+    }
+
+    /// Whoever holds the name that was asked about, expired or not.
+    pub const fn holder(&self) -> Option<&StoredFile> {
+        self.holder.as_ref()
+    }
+
     /// The file that was looked for, unless its life is over.
     pub fn file(&self, now: Instant) -> Option<&StoredFile> {
         self.holder.as_ref().filter(|file| !file.has_expired(now))

@@ -57,6 +57,7 @@ fn every_route_answers_everybody_as_the_table_says() {
     let token = live.trim_end_matches('/').rsplit('/').next().expect("a token").to_owned();
     let askers = askers(&server, &token);
     let (live_a, live_b, expired_a) = (format!("{live}a"), format!("{live}b"), format!("{expired}a"));
+    let key = format!("/keys/{}", "a".repeat(64));
     let override_header = "X-HTTP-Method-Override: MAKESESSION\r\n";
     let shut = |owner, other, vault| [401, 401, owner, other, 403, vault, 401, 401];
     let open = |status| [status; 8];
@@ -67,12 +68,19 @@ fn every_route_answers_everybody_as_the_table_says() {
         ("POST", "/", override_header, shut(204, 204, 204)),
         ("MAKESESSION", "/", "", shut(204, 204, 204)),
         ("POST", "/?share", "", shut(303, 303, 303)),
-        ("POST", "/", "", shut(405, 405, 405)),
-        ("DELETE", "/", "", shut(405, 405, 405)),
+        ("POST", "/", "", shut(405, 405, 400)),
+        ("POST", "/?create=true", "", shut(405, 405, 200)),
+        ("DELETE", "/", "", shut(405, 405, 400)),
         ("GET", "/a", "", shut(200, 404, 404)),
         ("HEAD", "/a", "", shut(200, 404, 404)),
-        ("DELETE", "/a", "", shut(405, 405, 405)),
-        ("POST", "/a", "", shut(405, 405, 405)),
+        ("DELETE", "/a", "", shut(405, 405, 400)),
+        ("DELETE", "/config", "", shut(405, 405, 403)),
+        ("DELETE", &key, "", shut(405, 405, 200)),
+        ("POST", "/a", "", shut(405, 405, 400)),
+        ("POST", &key, "Content-Length: 0\r\n", shut(405, 405, 400)),
+        ("GET", "/keys/", "", shut(400, 400, 200)),
+        ("GET", "/@/", "", shut(400, 400, 200)),
+        ("GET", "/@2100-01-01/config", "", shut(404, 404, 404)),
         ("PATCH", "/a", "", shut(405, 405, 405)),
         ("OPTIONS", "/a", "", shut(204, 204, 204)),
         ("GET", "/b", "", shut(404, 404, 404)),
@@ -133,6 +141,8 @@ fn place(route: Route, operation: Operation) -> &'static str {
             Operation::List => "list",
             Operation::Get => "get",
             Operation::Put => "put",
+            Operation::Post => "post",
+            Operation::Delete => "delete",
             Operation::MakeSession(Maker::Program) => "make session",
             Operation::MakeSession(Maker::Page) => "share",
             Operation::Options => "options",

@@ -78,7 +78,7 @@ pub async fn find_with_removed(store: &Store, id: &AccountId) -> Result<Account,
 }
 
 /// The account, which exists and was not removed.
-async fn find(store: &Store, id: &AccountId) -> Result<Account, Failure> {
+pub async fn find(store: &Store, id: &AccountId) -> Result<Account, Failure> {
     let account = find_with_removed(store, id).await?;
     match account.removed_at {
         None => Ok(account),

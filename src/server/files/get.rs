@@ -32,6 +32,11 @@ pub async fn get_file(head: &RequestHead, account: &Account, path: &str) -> Resu
     send(head, visit.ok_or_else(ApiError::not_found)?).await
 }
 
+/// The same for a file that was found otherwise.
+pub async fn get_found(head: &RequestHead, account: &Account, file: StoredFile) -> Result<Response<Body>, ApiError> {
+    send(head, Visit::of(account.clone(), file)).await
+}
+
 /// The same where the visit that let the request in has looked for the file of its path.
 pub async fn get_visited(head: &RequestHead, visit: Visit) -> Result<Response<Body>, ApiError> {
     named(head.path())?;

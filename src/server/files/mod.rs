@@ -3,7 +3,7 @@
 mod get;
 mod put;
 
-pub use get::{get_file, get_visited};
+pub use get::{get_file, get_found, get_visited};
 pub use put::put_file;
 
 use http::HeaderMap;

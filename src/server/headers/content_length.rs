@@ -25,6 +25,16 @@ pub fn content_length(headers: &HeaderMap) -> Result<u64, LengthError> {
     digits(line.as_bytes()).ok_or(LengthError::Malformed)
 }
 
+/// The length of a body that may also come in chunks: `None` for one whose `Transfer-Encoding` is `chunked` and that has no other length.
+pub fn body_length(headers: &HeaderMap) -> Result<Option<u64>, LengthError> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = codings.next().is_some_and(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"));
+    if is_chunked && codings.next().is_none() && !headers.contains_key(CONTENT_LENGTH) {
+        return Ok(None);
+    }
+    content_length(headers).map(Some)
+}
+
 /// A number without sign, space or second number; `None` beyond `u64`, too.
 fn digits(text: &[u8]) -> Option<u64> {
     let is_plain = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
@@ -65,6 +75,23 @@ mod tests {
             headers.append(TRANSFER_ENCODING, encoding.parse().expect("a test's header is valid"));
             assert_eq!(content_length(&headers), Err(LengthError::Chunked), "{encoding:?}");
         }
+    }
+
+    #[test]
+    fn only_plain_chunks_are_a_body_of_unknown_length() {
+        let of = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, line) in lines {
+                headers.append(*name, http::HeaderValue::from_static(line));
+            }
+            body_length(&headers)
+        };
+        assert_eq!(of(&[("transfer-encoding", "Chunked")]), Ok(None));
+        assert_eq!(of(&[("content-length", "5")]), Ok(Some(5)));
+        assert_eq!(of(&[]), Err(LengthError::Missing));
+        assert_eq!(of(&[("transfer-encoding", "chunked"), ("content-length", "5")]), Err(LengthError::Chunked));
+        assert_eq!(of(&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]), Err(LengthError::Chunked));
+        assert_eq!(of(&[("transfer-encoding", "gzip, chunked")]), Err(LengthError::Chunked));
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use super::{PAGE_READS, Walk};
 use crate::model::account::Account;
 use crate::model::instant::Instant;
 use crate::model::stored_file::StoredFile;
+use crate::model::view::View;
 use crate::server::error::{ApiError, chain};
 use crate::server::headers::query::Query;
 use crate::server::reply::{self, Body, BodyError};
@@ -27,10 +28,10 @@ pub fn head() -> Response<Body> {
 }
 
 /// The list; with a limit, and where more files follow, with a `Link` to them.
-pub async fn respond(head: &RequestHead, account: &Account, query: Query) -> Result<Response<Body>, ApiError> {
+pub async fn respond(head: &RequestHead, account: &Account, view: View, query: Query) -> Result<Response<Body>, ApiError> {
     let store = &head.context.store;
     let failed = |error| ApiError::from_store(error, store.now());
-    let mut walk = Walk::new(store.clone(), account.clone(), &query);
+    let mut walk = Walk::new(store.clone(), account.clone(), view, &query);
     let mut next = None;
     let rows = match query.rows() {
         None => Rows::All(Box::new(walk)),

@@ -15,6 +15,7 @@ use super::reply::{self, Body};
 use super::request::RequestHead;
 use crate::model::account::Account;
 use crate::model::instant::Instant;
+use crate::model::view::View;
 
 /// A page never reads more rows than this to find those that a filter wants; it says where it stopped.
 const PAGE_READS: usize = 100_000;
@@ -30,21 +31,21 @@ pub enum Viewer {
 
 /// 200 with the list in the form that the client prefers. A catalog that fails before the first row is 503; later, it breaks
 /// the connection.
-pub async fn get_list(head: &RequestHead, account: &Account, viewer: Viewer) -> Result<Response<Body>, ApiError> {
+pub async fn get_list(head: &RequestHead, account: &Account, view: View, viewer: Viewer) -> Result<Response<Body>, ApiError> {
     let query = Query::parse(head.query()).map_err(|error| ApiError::bad_request(format!("This is no valid query: {error}.")))?;
     let mut response = match list_form(head.headers()) {
         ListForm::Json if head.method() == Method::HEAD => json::head(),
-        ListForm::Json => json::respond(head, account, query).await?,
-        ListForm::Page => page(head, account, viewer, query).await?,
+        ListForm::Json => json::respond(head, account, view, query).await?,
+        ListForm::Page => page(head, account, view, viewer, query).await?,
     };
     reply::varies(response.headers_mut());
     Ok(response)
 }
 
-async fn page(head: &RequestHead, account: &Account, viewer: Viewer, query: Query) -> Result<Response<Body>, ApiError> {
+async fn page(head: &RequestHead, account: &Account, view: View, viewer: Viewer, query: Query) -> Result<Response<Body>, ApiError> {
     let store = &head.context.store;
     let rows = query.rows().unwrap_or(PAGE_ROWS);
-    let mut walk = Walk::new(store.clone(), account.clone(), &query);
+    let mut walk = Walk::new(store.clone(), account.clone(), view, &query);
     let files = walk.take(rows, PAGE_READS).await.map_err(|error| ApiError::from_store(error, store.now()))?;
     let next = walk.rest_begins_after().await.map_err(|error| ApiError::from_store(error, store.now()))?;
     let origin = head.origin();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::model::account::Account;
 use crate::model::stored_file::StoredFile;
+use crate::model::view::View;
 use crate::server::headers::query::Query;
 use crate::store::list::ListQuery;
 use crate::store::{Result, Store};
@@ -12,6 +13,7 @@ use crate::store::{Result, Store};
 pub struct Walk {
     store: Store,
     account: Account,
+    view: View,
     prefix: Vec<u8>,
     filter: Filter,
     /// Rows that were read and not handed out.
@@ -24,11 +26,12 @@ pub struct Walk {
 
 impl Walk {
     /// Begins after `query.after`; its limit is for the caller.
-    pub fn new(store: Store, account: Account, query: &Query) -> Self {
+    pub fn new(store: Store, account: Account, view: View, query: &Query) -> Self {
         let filter = Filter::new(&query.filter);
         Self {
             store,
             account,
+            view,
             prefix: query.prefix.clone(),
             filter,
             read: VecDeque::new(),
@@ -75,7 +78,7 @@ impl Walk {
     async fn fill(&mut self) -> Result<bool> {
         while self.read.is_empty() {
             let Some(after) = self.next.take() else { return Ok(false) };
-            let query = ListQuery { prefix: self.prefix.clone(), after };
+            let query = ListQuery { prefix: self.prefix.clone(), after, view: self.view };
             let page = self.store.list(&self.account, &query).await?;
             self.read = page.files.into();
             self.next = page.next;
