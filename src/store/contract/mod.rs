@@ -3,6 +3,7 @@
 mod at_once;
 mod faulty;
 mod lives;
+mod locks;
 mod look_ups;
 mod machine;
 mod machine_model;
@@ -12,7 +13,9 @@ mod reconciliation;
 mod recovery;
 mod rig;
 mod scrubbing;
+mod told_hides;
 mod uploads;
+mod vaults;
 
 use rig::{BlobsKind, CatalogKind, Rig};
 
@@ -83,4 +86,21 @@ on_every_backend![
     scrubbing::scrub_reads_what_is_due_marks_damage_and_takes_the_mark_off,
     scrubbing::a_mark_that_is_younger_than_the_reading_stays,
     scrubbing::a_scrub_ends_where_files_cannot_be_told_now,
+    vaults::a_hidden_file_is_gone_for_clients_and_there_in_views,
+    vaults::a_view_is_neither_of_the_future_nor_older_than_the_retention,
+    vaults::hidden_bytes_go_by_the_retention_and_two_days_later,
+    vaults::raising_the_retention_holds_for_what_is_hidden,
+    vaults::a_clock_that_jumps_ahead_takes_nothing_hidden,
+    vaults::a_revival_makes_exactly_that_state_live_and_can_be_undone,
+    vaults::hides_are_listed_in_bursts,
+    vaults::the_same_bytes_take_the_place_of_a_damaged_file,
+    vaults::an_upload_of_unknown_length_is_bounded,
+    vaults::files_of_a_vault_that_is_removed_are_hidden,
+    vaults::hidden_bytes_are_scrubbed,
+    locks::a_lock_ends_when_it_is_given_up_or_after_an_hour,
+    locks::of_more_than_200_locks_the_oldest_go,
+    locks::locks_are_taken_while_nothing_can_be_written,
+    told_hides::a_lost_catalog_brings_no_hidden_file_back,
+    told_hides::an_older_catalog_hides_what_the_copies_tell,
+    told_hides::many_copies_are_told_once_more_in_fewer,
 ];

@@ -105,6 +105,12 @@ impl Rig {
         (self.account, self.password) = add_account(&self.store).await;
     }
 
+    /// Goes on with a vault.
+    pub(super) async fn take_vault(&mut self) {
+        let new = NewAccount { kind: Kind::Vault, description: String::new(), retention: Retention::MIN, quota_bytes: None };
+        (self.account, self.password) = self.store.add_account(new).await.expect("an account can be added");
+    }
+
     pub(super) async fn put(&self, path: &str, bytes: &[u8]) -> Result<StoredFile> {
         put(&self.store, &self.account, path, bytes).await
     }

@@ -56,6 +56,12 @@ impl TestClock {
         self.step(-micros(span), 0);
     }
 
+    /// The wall clock's time, in UTC.
+    pub fn time(&self) -> String {
+        let micros = self.times.lock().expect("no test panics while it holds the clock").wall_micros;
+        jiff::Timestamp::from_microsecond(micros).expect("a test's time fits").to_string()
+    }
+
     fn step(&self, wall_micros: i64, boot_micros: i64) {
         let mut times = self.times.lock().expect("no test panics while it holds the clock");
         times.wall_micros += wall_micros;
