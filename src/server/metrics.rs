@@ -25,6 +25,8 @@ pub struct Metrics {
     pub panics: Counter,
     /// Downloads broken off because the bytes at rest were not those that were stored.
     pub damaged_reads: Counter,
+    /// Files that clients of vaults have deleted, and that are hidden since.
+    pub hidden_files: Counter,
     /// Wrong logins that heard 429.
     pub throttled_logins: Counter,
     /// Requests without an account whose network had used up its lines of the log.
@@ -47,7 +49,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("strongroom");
         Self {
             requests: registered(&mut registry, "requests", "Requests by method and class of status"),
-            uploads: registered(&mut registry, "uploads_in_flight", "PUT requests being answered"),
+            uploads: registered(&mut registry, "uploads_in_flight", "PUT and POST requests being answered"),
             downloads: registered(&mut registry, "downloads_in_flight", "GET requests being answered"),
             received_bytes: registered(&mut registry, "received_bytes", "Bytes from clients, TLS and headers included"),
             sent_bytes: registered(&mut registry, "sent_bytes", "Bytes to clients, TLS and headers included"),
@@ -55,6 +57,11 @@ impl Default for Metrics {
             refused_connections: registered(&mut registry, "connections_refused", "Connections closed because too many were open"),
             panics: registered(&mut registry, "panics", "Requests that ended in a panic"),
             damaged_reads: registered(&mut registry, "damaged_reads", "Downloads broken off because of damaged bytes at rest"),
+            hidden_files: registered(
+                &mut registry,
+                "hidden_files",
+                "Files deleted by clients of vaults: hidden, and kept for the retention",
+            ),
             throttled_logins: registered(&mut registry, "throttled_logins", "Wrong logins that heard 429"),
             unlogged_requests: registered(&mut registry, "requests_unlogged", "Requests left out of the log"),
             expiry_paused: registered(&mut registry, "expiry_paused", "1 while no file's life is ended"),
@@ -79,10 +86,10 @@ impl Metrics {
         self.requests.get_or_create(&[("method", method_label(method)), ("status", status_label(status))]).inc();
     }
 
-    /// Counts a transfer until the answer is dropped; other requests than PUT and GET are none.
+    /// Counts a transfer until the answer is dropped; other requests than PUT, POST and GET are none.
     pub fn in_flight(&self, method: &Method) -> Option<InFlight> {
         let gauge = match *method {
-            Method::PUT => &self.uploads,
+            Method::PUT | Method::POST => &self.uploads,
             Method::GET => &self.downloads,
             _ => return None,
         };

@@ -2,6 +2,7 @@
 
 use crate::support::account::Account;
 use crate::support::answer::Answer;
+use crate::support::figure::figure;
 use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
@@ -227,6 +228,56 @@ fn what_is_deleted_is_hidden_and_can_be_stored_again() {
         account.expect_file(&path, b"bytes");
         assert_eq!(server.blobs(&account).len(), 2);
     }
+}
+
+/// Whoever watches the server sees an attack while it runs.
+#[test]
+fn deletions_are_counted() {
+    let port = crate::support::postgres::free_port();
+    let server = Setup::new().set("metrics_listen", format!("127.0.0.1:{port}")).start();
+    let account = vault(&server);
+    let paths: Vec<String> = (0..3_u8).map(|number| stored(&account, "/data/", &[number])).collect();
+    for path in paths.iter().chain(&paths) {
+        delete(&account, path).expect(200);
+    }
+    let metrics = crate::support::curl::curl([format!("http://127.0.0.1:{port}/metrics")]).expect(200).text();
+    assert!(metrics.contains("strongroom_hidden_files_total 3\n"), "{metrics}");
+}
+
+/// A client that has not heard an answer sends the same again.
+#[test]
+fn a_lost_answer_costs_nothing() {
+    let server = TestServer::start();
+    let account = vault(&server);
+    for number in 0..100_u64 {
+        let bytes = tree::bytes(number + 1, 30_000);
+        let path = path("/data/", &bytes);
+        let mut raw = Raw::connect(&server);
+        raw.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\nContent-Length: {}\r\n\r\n",
+            account.basic(),
+            bytes.len()
+        ));
+        raw.send(&bytes);
+        if number % 2 == 0 {
+            raw.reset();
+        }
+        post(&account, &path, &bytes).expect(200);
+        account.expect_file(&path, &bytes);
+    }
+    assert_eq!(account.names().len(), 100);
+    wait_until("one blob is left of each", SOON, || server.blobs(&account).len() == 100);
+    figure("vault", "lost answers", "100 of 100 sent again, each stored once", None);
+}
+
+/// Locks are of some bytes in the catalog: what is kept back of the disk is for such.
+#[test]
+fn a_lock_is_taken_where_the_disk_has_no_room_for_files() {
+    let server = Setup::new().set("disk_reserve", "900 TB").start();
+    let account = vault(&server);
+    let lock = stored(&account, "/locks/", b"a lock");
+    account.get(&lock).expect(200);
+    post(&account, &path("/data/", b"x"), b"x").expect_plain_refusal(507);
 }
 
 #[test]

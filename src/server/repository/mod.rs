@@ -101,7 +101,9 @@ pub async fn delete(head: &RequestHead, account: &Account) -> Outcome {
     let outcome = match RepositoryPath::parse(path) {
         Some(RepositoryPath::Config(_)) => return Err(ApiError::new(StatusCode::FORBIDDEN, CONFIG_STAYS)),
         Some(RepositoryPath::File(_, FileType::Locks, _)) => store.remove_lock(account, &named(path)?).await,
-        Some(RepositoryPath::File(..)) => store.hide(account, &named(path)?).await.map(drop),
+        Some(RepositoryPath::File(..)) => store.hide(account, &named(path)?).await.map(|was_there| {
+            head.context.metrics.hidden_files.inc_by(u64::from(was_there));
+        }),
         Some(RepositoryPath::Root(_) | RepositoryPath::Folder(..)) | None => return Err(ApiError::bad_request(NOT_A_NAME)),
     };
     outcome.map_err(|error| failed(head, error))?;
