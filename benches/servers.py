@@ -209,8 +209,10 @@ class Nginx(Server):
 
 
 class Rclone(Server):
+    protocol = "webdav"
+
     def command(self):
-        command = [self.bench.tools.rclone, "serve", "webdav", self.folder, "--addr", f"127.0.0.1:{self.port}", "--user", USER, "--pass",
+        command = [self.bench.tools.rclone, "serve", self.protocol, self.folder, "--addr", f"127.0.0.1:{self.port}", "--user", USER, "--pass",
                    PASSWORD, "--config", "/dev/null"]
         return command + (["--cert", self.bench.certificate[0], "--key", self.bench.certificate[1]] if self.is_tls else [])
 

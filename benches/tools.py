@@ -23,6 +23,7 @@ class Tools:
     nginx: pathlib.Path
     rclone: pathlib.Path
     dufs: pathlib.Path
+    restic: pathlib.Path
     others: list = field(default_factory=list)
 
 
@@ -34,7 +35,7 @@ def prepare(others):
     programs = build("--bench", "load", "--bench", "floor")
     ours = build("--bin", "strongroom")["strongroom"]
     return Tools(ours=kept(ours, "strongroom"), load=programs["load"], floor=programs["floor"], nginx=nginx(), rclone=rclone(),
-                 dufs=dufs(), others=[pathlib.Path(other).resolve() for other in others])
+                 dufs=dufs(), restic=restic(), others=[pathlib.Path(other).resolve() for other in others])
 
 
 def build(*what):
@@ -86,6 +87,12 @@ def dufs():
         subprocess.run(["cargo", "install", "--locked", "--root", TOOLS, "--version", DUFS, "dufs"], check=True, env=environment)
         shutil.rmtree(TOOLS / "build", ignore_errors=True)
     return program
+
+
+def restic():
+    if not shutil.which("restic"):
+        apt("install", "-y", "--no-install-recommends", "restic")
+    return pathlib.Path(shutil.which("restic"))
 
 
 def apt(*arguments):

@@ -3,6 +3,7 @@ import os
 import subprocess
 
 import growth
+import vaults
 from loads import KIB_4, end, figures, get, load, loaded, make_file, put, put_and_forget, seconds
 from measure import MIB, rounds, run_all, sync_file, turn
 from report import Goal, Result
@@ -139,4 +140,6 @@ WORKS = {
     "many": at_once,
     "growth": growth.growth,
     "expiry": growth.expiry,
+    "backups": vaults.large_backups,
+    "trees": vaults.small_backups,
 }

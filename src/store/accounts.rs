@@ -158,8 +158,9 @@ impl Store {
             connection.execute("UPDATE accounts SET removed_at = $2 WHERE id = $1", &values)?;
             sessions::end_all(connection, &account.id, now)
         })
-        .await
-        .map(drop)
+        .await?;
+        self.tell_hides_soon().await;
+        Ok(())
     }
 
     pub async fn holdings(&self, id: &AccountId) -> Result<Holdings> {

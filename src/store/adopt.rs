@@ -3,6 +3,7 @@
 use super::blobs::BlobKey;
 use super::catalog::{CatalogError, Connection};
 use super::commit::insert_sums;
+use super::hide::hide_where;
 use super::rows;
 use super::told::become_hidden;
 use crate::model::account::{Account, Kind};
@@ -95,6 +96,10 @@ pub(super) fn adopt(
     let values = [key.id.as_str().into(), change.into(), rows::signed(size_bytes).into(), now.micros().into(), rows::end_value(end)];
     if connection.execute(statement, &values)? == 1 {
         insert_sums(connection, key, sums)?;
+        if account.as_ref().is_some_and(|account| account.kind == Kind::Vault && account.removed_at.is_some()) {
+            hide_where(connection, &key.account, "AND random = $2", &[key.id.as_str().into()], now)?;
+            return Ok(Adoption::Settled(Some(FileState::Hidden)));
+        }
         return Ok(Adoption::Settled(Some(FileState::Live)));
     }
     rows::next_change(connection, &key.account, -counted, now)?;

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{insert_account, put_history};
 use super::blobs::{BlobError, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
+use super::hide::hide_where;
 use super::{Error, Result, Store, adopt, rows, sessions};
 use crate::fault_point;
 use crate::model::access::SecretHash;
-use crate::model::account::Account;
+use crate::model::account::{Account, Kind};
 use crate::model::digest::Sha256Digest;
 use crate::model::instant::Instant;
 use crate::model::retention::{Retention, RetentionHistory, RetentionSpan};
@@ -140,6 +141,9 @@ pub(super) fn load(connection: &mut dyn Connection, copy: &ControlCopy, now: Ins
                 }
                 if known.password != account.password || known.disabled != account.disabled || history != known.retention {
                     brought.push(format!("changes of account {}", account.id));
+                }
+                if account.kind == Kind::Vault && account.removed_at.is_some() && known.removed_at.is_none() {
+                    hide_where(connection, &account.id, "", &[], now)?;
                 }
                 replace(connection, &account)?;
                 put_history(connection, &account.id, &history)?;

@@ -20,7 +20,9 @@ impl Store {
     pub async fn revive(&self, account: &Account, at: Instant) -> Result<Revival> {
         self.check_view(account, View::At(at)).map_err(|_| Error::NotFound)?;
         let (id, now) = (account.id.clone(), self.now());
-        self.write(move |connection| revive(connection, &id, at, now)).await
+        let revival = self.write(move |connection| revive(connection, &id, at, now)).await?;
+        self.tell_hides_soon().await;
+        Ok(revival)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blobs::{BlobError, Blobs};
+use super::blobs::{BlobError, BlobFault, Blobs};
 use super::catalog::{CatalogError, Connection, Row};
 use super::hide::hidden_end;
 use super::{Error, Result, Store, rows};
@@ -57,6 +57,13 @@ impl Store {
             if is_last {
                 return self.tell_again_if_many().await;
             }
+        }
+    }
+
+    /// Tells of them now, where that can be: what could not be told now is told by the next server that runs.
+    pub(super) async fn tell_hides_soon(&self) {
+        if let Err(error) = self.tell_hides().await {
+            tracing::warn!(error = %super::chain(&error), "what was hidden could not be told in the small copies yet");
         }
     }
 
@@ -132,7 +139,12 @@ impl Store {
                 continue;
             }
             let read = name.clone();
-            let bytes = self.blocking(move |blobs| blobs.get_control(&read)).await?.map_err(|error| Error::Unavailable(error.into()))?;
+            let bytes = match self.blocking(move |blobs| blobs.get_control(&read)).await? {
+                Ok(bytes) => bytes,
+                // Another server has told the same again in a newer one.
+                Err(error) if error.fault == BlobFault::NotFound => continue,
+                Err(error) => return Err(Error::Unavailable(error.into())),
+            };
             let Some(copy) = decode(&name, &bytes) else {
                 tracing::warn!(copy.name = %name, "a small copy of hides is damaged and passed over");
                 continue;

@@ -209,6 +209,45 @@ fn a_million_files_slow_nothing_down() {
     assert!(growth < 8 * MIB, "{growth} bytes more memory");
 }
 
+/// Puts packs straight into a vault's rows, while no server runs; every second was hidden since.
+fn fill_vault(server: &TestServer, vault: &Account, packs: i64) {
+    let catalog = rusqlite::Connection::open(server.data().join("catalog.db")).expect("the catalog opens");
+    let insert = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2 * ?1) \
+        INSERT INTO files (random, account, name, state, size, sha256, change, created_at, kept_from, hidden_at, checked_at) \
+        SELECT printf('%026d', i), ?2, CAST(printf('/data/%064x', (i * 7919) % 1000003) AS BLOB), iif(i % 2, 'live', 'hidden'), 1000, zeroblob(32), \
+        i, created_at + i, kept_from, iif(i % 2, NULL, created_at + 10000000 + i), created_at FROM n JOIN \
+        (SELECT created_at, kept_from FROM files WHERE account = ?2 LIMIT 1)";
+    catalog.execute(insert, rusqlite::params![packs, vault.user]).expect("the rows are inserted");
+    let names =
+        "UPDATE files SET random = replace(replace(replace(replace(random, '0', 'a'), '1', 'b'), '8', 'c'), '9', 'd') WHERE account = ?1";
+    catalog.execute(names, [&vault.user]).expect("the rows are named");
+}
+
+#[test]
+fn a_list_of_200_000_packs_takes_less_than_a_second() {
+    const PACKS: i64 = 200_000;
+    let mut server = TestServer::start();
+    // The rows have no blobs, as above.
+    for part in ["damage", "missing", "reconcil", "blob"] {
+        server.expect_error(part);
+    }
+    let vault = server.add_account(&["--kind", "vault"]);
+    vault.curl(&["-X", "POST", "--data-binary", "x"], &format!("/keys/{}", tree::sha256(b"x"))).expect(200);
+    server.stop();
+    fill_vault(&server, &vault, PACKS);
+    server.start_again();
+    let mut seconds = Vec::new();
+    for _ in 0..3 {
+        let asked = Instant::now();
+        let answer = vault.get_with("Accept: application/vnd.x.restic.rest.v2", "/data/");
+        seconds.push(asked.elapsed());
+        assert_eq!(answer.expect(200).text().matches("\"size\":1000").count(), usize::try_from(PACKS).expect("it fits"));
+    }
+    let best = seconds.iter().min().expect("three");
+    figure("vault", "list", &format!("{PACKS} packs among as many hidden: {best:.2?}"), None);
+    assert!(*best < Duration::from_secs(1), "{seconds:?}");
+}
+
 #[test]
 fn a_slow_reader_of_a_long_list_holds_nothing() {
     let puts = if is_nightly() { 100_000 } else { 3_000 };

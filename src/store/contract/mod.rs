@@ -102,5 +102,6 @@ on_every_backend![
     locks::locks_are_taken_while_nothing_can_be_written,
     told_hides::a_lost_catalog_brings_no_hidden_file_back,
     told_hides::an_older_catalog_hides_what_the_copies_tell,
+    told_hides::a_removed_vault_is_hidden_whatever_catalog_is_left,
     told_hides::many_copies_are_told_once_more_in_fewer,
 ];

@@ -73,6 +73,27 @@ pub(super) async fn an_older_catalog_hides_what_the_copies_tell(mut rig: Rig) {
     put(&old, &account, "/keys/leaked", b"another").await.expect("the name is free");
 }
 
+/// The files of a removed vault have no other end than this.
+pub(super) async fn a_removed_vault_is_hidden_whatever_catalog_is_left(mut rig: Rig) {
+    rig.take_vault().await;
+    rig.put("/data/a", b"bytes").await.expect("the name is free");
+    rig.store.write_control().await.expect("the copy is written");
+    let (old, _folder) = rig.with_empty_catalog().await;
+    caught_up(&old).await;
+    rig.store.remove_account(&rig.account.id).await.expect("the account exists");
+    for name in rig.blobs.list_control().expect("they are listed") {
+        if name.ends_with(".hides.zst") {
+            rig.blobs.remove_control(&name).expect("it is there");
+        }
+    }
+    let (empty, _other) = rig.with_empty_catalog().await;
+    for store in [&old, &empty] {
+        caught_up(store).await;
+        let holdings = store.holdings(&rig.account.id).await.expect("the catalog answers");
+        assert_eq!((holdings.live_files, holdings.hidden_files), (0, 1));
+    }
+}
+
 /// Each minute with a hide has its copy: they are joined before they become many.
 pub(super) async fn many_copies_are_told_once_more_in_fewer(mut rig: Rig) {
     rig.take_vault().await;
