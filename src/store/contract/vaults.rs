@@ -190,31 +190,29 @@ pub(super) async fn the_same_bytes_take_the_place_of_a_damaged_file(mut rig: Rig
 
 pub(super) async fn an_upload_of_unknown_length_is_bounded(mut rig: Rig) {
     rig.take_vault().await;
-    let quota = AccountChange { quota_bytes: Some(Some((20 << 20) + 8192)), ..AccountChange::default() };
+    let quota = AccountChange { quota_bytes: Some(Some(40 << 20)), ..AccountChange::default() };
     rig.store.change_account(&rig.account.id, quota).await.expect("the account exists");
     let begin = async |path, most| {
         let visit = rig.store.visit(&rig.account.id, crate::store::visit::Asked::Row(name(path)), |_| true).await;
         rig.store.begin_unsized(visit.expect("the catalog answers").expect("the account exists"), &name(path), most).await
     };
     let bytes = bytes::Bytes::from(vec![7; 1 << 20]);
-    let mut upload = begin("/data/a", 64 << 20).await.expect("there is room");
-    for _ in 0..16 {
-        upload.write(bytes.clone()).await.expect("there is room");
-    }
-    assert_eq!(refusal(upload.write(bytes.clone()).await), "over quota", "the next step would not fit");
-    drop(upload);
-    let mut upload = begin("/data/a", 3 << 20).await.expect("there is room");
-    for _ in 0..3 {
-        upload.write(bytes.clone()).await.expect("there is room");
-    }
-    assert_eq!(refusal(upload.write(bytes.slice(..1)).await), "wrong size");
-    drop(upload);
     let mut upload = begin("/data/a", 18 << 20).await.expect("there is room");
     for _ in 0..18 {
         upload.write(bytes.clone()).await.expect("there is room");
     }
     let file = upload.finish(vec![Sha256Digest::of(&vec![7; 18 << 20])]).await.expect("it is stored");
     assert_eq!(file.size_bytes, 18 << 20);
+    let mut upload = begin("/data/b", 1 << 20).await.expect("there is room");
+    upload.write(bytes.clone()).await.expect("there is room");
+    assert_eq!(refusal(upload.write(bytes.slice(..1)).await), "wrong size");
+    drop(upload);
+    let mut upload = begin("/data/c", 64 << 20).await.expect("there is room");
+    for _ in 0..16 {
+        upload.write(bytes.clone()).await.expect("there is room");
+    }
+    assert_eq!(refusal(upload.write(bytes).await), "over quota", "the next step would not fit");
+    drop(upload);
     let empty = begin("/data/empty", 5).await.expect("there is room").finish(Vec::new()).await.expect("nothing is a file, too");
     assert_eq!(empty.size_bytes, 0);
 }
