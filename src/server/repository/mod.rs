@@ -7,6 +7,7 @@
 //!
 //! The protocol: restic's documentation, "REST Backend", versions 1 and 2.
 
+mod bodies;
 mod bursts;
 mod list;
 mod post;

@@ -2,6 +2,7 @@
 
 use http::{Response, StatusCode};
 
+use super::bodies::{MAX_FILE_BYTES, MAX_SMALL_BYTES, broken, length, small, too_large};
 use super::viewed::{Viewed, viewed};
 use super::{DATED, NOT_A_NAME, failed, is_lock, named};
 use crate::model::digest::{Hasher, Sha256Digest};
@@ -10,17 +11,11 @@ use crate::model::repository::{FileType, Prefix, RepositoryPath};
 use crate::model::stored_file::StoredFile;
 use crate::model::view::View;
 use crate::server::error::ApiError;
-use crate::server::headers::content_length::{LengthError, body_length};
 use crate::server::reply::{self, Body};
 use crate::server::request::RequestHead;
 use crate::server::request_body::RequestBody;
 use crate::store::Error;
 use crate::store::visit::Visit;
-
-/// The most bytes of a file: some clients read sizes as 32 bits.
-const MAX_FILE_BYTES: u64 = (4 << 30) - 1;
-/// The most bytes of a config or a lock; both are some hundred.
-const MAX_SMALL_BYTES: u64 = 64 << 10;
 
 /// Makes a repository, or stores a file of one. 200 says that it is kept, or was before.
 pub async fn post(head: &RequestHead, visit: Visit, body: &mut RequestBody) -> Result<Response<Body>, ApiError> {
@@ -123,42 +118,8 @@ async fn post_lock(head: &RequestHead, visit: &Visit, prefix: &Prefix, id: Sha25
     head.context.store.put_lock(&visit.account, &folder, &name, bytes.into()).await.map_err(|error| failed(head, error))
 }
 
-/// A small body as a whole.
-async fn small(head: &RequestHead, body: &mut RequestBody) -> Result<Vec<u8>, ApiError> {
-    let promised = length(head, MAX_SMALL_BYTES)?;
-    let mut bytes = Vec::new();
-    while let Some(piece) = body.next().await.map_err(|error| broken(&error))? {
-        if (bytes.len() + piece.len()) as u64 > MAX_SMALL_BYTES {
-            return Err(too_large(MAX_SMALL_BYTES));
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    match promised {
-        Some(promised) if promised != bytes.len() as u64 => Err(failed(head, Error::WrongSize { promised, received: bytes.len() as u64 })),
-        _ => Ok(bytes),
-    }
-}
-
-/// `None` for a body in chunks.
-fn length(head: &RequestHead, most_bytes: u64) -> Result<Option<u64>, ApiError> {
-    match body_length(head.headers()) {
-        Ok(Some(size_bytes)) if size_bytes > most_bytes => Err(too_large(most_bytes)),
-        Ok(length) => Ok(length),
-        Err(LengthError::Missing) => {
-            Err(ApiError::new(StatusCode::LENGTH_REQUIRED, "A body needs a Content-Length, or comes in chunks.").closing())
-        }
-        Err(LengthError::Chunked | LengthError::Malformed) => {
-            Err(ApiError::bad_request("The length of the body is ambiguous: send one Content-Length, or chunks.").closing())
-        }
-    }
-}
-
 const fn is_whole(file: &StoredFile) -> bool {
     file.damaged_at.is_none()
-}
-
-fn too_large(most_bytes: u64) -> ApiError {
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("At most {most_bytes} bytes are taken here. Nothing was stored."))
 }
 
 fn refused(head: &RequestHead, error: Error, most_bytes: u64) -> ApiError {
@@ -168,12 +129,6 @@ fn refused(head: &RequestHead, error: Error, most_bytes: u64) -> ApiError {
         Error::NameTaken(_) => ApiError::unavailable("a file was found damaged while it was stored again"),
         error => failed(head, error),
     }
-}
-
-/// Mostly nobody is left to read this.
-fn broken(error: &hyper::Error) -> ApiError {
-    tracing::debug!(%error, "an upload broke off");
-    ApiError::bad_request("The upload broke off. Nothing was stored. Send it again.").closing()
 }
 
 const CONFIG_IS_THERE: &str = "There is a repository here already, and its config cannot be replaced. To open it, leave the making out. \

@@ -90,6 +90,39 @@ impl Restic {
     }
 }
 
+/// restic on a new repository; `None`, with a loud line, where it is not installed.
+pub fn repository(account: &Account, path: &str) -> Option<Restic> {
+    let restic = Restic::new(account, path);
+    match &restic {
+        Some(restic) => drop(restic.ok(&["init"])),
+        None => super::skip("restic is not installed"),
+    }
+    restic
+}
+
+/// A new account for repositories.
+pub fn vault(server: &super::server::TestServer) -> Account {
+    server.add_account(&["--kind", "vault"])
+}
+
+/// A tree with some folders and files; `seed` makes it another one.
+fn plant(folder: &Path, seed: u64) {
+    for number in 0..12 {
+        let below = folder.join(format!("folder {}", number % 3));
+        std::fs::create_dir_all(&below).expect("a folder is made");
+        let length = usize::try_from((number + 1) * 40_000).expect("it fits");
+        std::fs::write(below.join(format!("file {number}")), super::tree::bytes(seed * 100 + number, length)).expect("a file is written");
+    }
+    std::fs::write(folder.join("text"), format!("tree {seed}")).expect("a file is written");
+}
+
+/// Such a tree in a folder of its own.
+pub fn planted(seed: u64) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    plant(folder.path(), seed);
+    folder
+}
+
 /// Every file below `folder`: its path, and its bytes.
 pub fn contents(folder: &Path) -> Vec<(OsString, Vec<u8>)> {
     let files = super::tree::files_below(folder);
