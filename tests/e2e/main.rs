@@ -48,6 +48,7 @@ mod repository;
 mod restic;
 mod restic_days;
 mod retention;
+mod rustic;
 mod samples;
 mod sandbox;
 mod scale;

@@ -1,0 +1,86 @@
+//! rustic against a vault: another client of the same protocol, which sends its bodies in chunks.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::account::Account;
+use crate::support::clock::{DAY, SECOND, TestClock};
+use crate::support::figure::figure;
+use crate::support::ran::Ran;
+use crate::support::restic::{Restic, contents, planted, vault};
+use crate::support::setup::Setup;
+use crate::support::{is_nightly, skip, skip_nightly};
+
+struct Rustic {
+    program: PathBuf,
+    home: tempfile::TempDir,
+    repository: String,
+}
+
+impl Rustic {
+    /// `None` where it is not built.
+    fn new(account: &Account, path: &str) -> Option<Self> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/rustic");
+        let home = tempfile::tempdir().expect("a temporary folder");
+        program.is_file().then(|| Self { program, home, repository: format!("rest:{}", account.url(path)) })
+    }
+
+    fn moved(self, account: &Account, path: &str) -> Self {
+        Self { repository: format!("rest:{}", account.url(path)), ..self }
+    }
+
+    #[track_caller]
+    fn ok(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(&self.program);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.home.path());
+        command.env("RUSTIC_REPOSITORY", &self.repository).env("RUSTIC_PASSWORD", "correct horse").env("RUSTIC_NO_CACHE", "true");
+        Ran::of(&command.args(arguments).stdin(Stdio::null()).output().expect("rustic runs")).expect_exit(0).out
+    }
+
+    #[track_caller]
+    fn expect_restored(&self, tree: &Path) {
+        let target = tempfile::tempdir().expect("a temporary folder");
+        self.ok(&["restore", &format!("latest:{}", tree.display()), &target.path().display().to_string()]);
+        assert_eq!(contents(target.path()), contents(tree));
+    }
+}
+
+#[test]
+fn a_repository_is_used_by_rustic_and_read_by_restic() {
+    if !is_nightly() {
+        return skip_nightly("rustic against a vault");
+    }
+    let clock = TestClock::new();
+    let server = Setup::new().clock(&clock).start();
+    let account = vault(&server);
+    let Some(rustic) = Rustic::new(&account, "/web/") else { return skip("rustic is not built") };
+    rustic.ok(&["init"]);
+    let tree = planted(50);
+    let path = tree.path().display().to_string();
+    rustic.ok(&["backup", &path]);
+    let first = contents(tree.path());
+    clock.advance(DAY);
+    let before = clock.time();
+    clock.advance(SECOND);
+    std::fs::write(tree.path().join("text"), "changed").expect("a file is written");
+    rustic.ok(&["backup", &path]);
+    rustic.ok(&["check", "--read-data"]);
+    rustic.expect_restored(tree.path());
+    let restic = Restic::new(&account, "/web/").expect("restic is installed where rustic is built");
+    restic.expect_restored(tree.path());
+    assert!(restic.ok(&["check", "--read-data"]).contains("no errors were found"));
+    rustic.ok(&["forget", "--keep-last", "1", "--prune", "--instant-delete"]);
+    rustic.ok(&["check", "--read-data"]);
+    restic.backup(tree.path());
+    rustic.expect_restored(tree.path());
+    for id in restic.list("snapshots") {
+        rustic.ok(&["forget", &id]);
+    }
+    rustic.ok(&["prune", "--instant-delete", "--max-unused", "0%"]);
+    let view = rustic.moved(&account, &format!("/@{before}/web/"));
+    let target = tempfile::tempdir().expect("a temporary folder");
+    view.ok(&["restore", &format!("latest:{path}"), &target.path().display().to_string()]);
+    assert_eq!(contents(target.path()), first);
+    server.run(&["check"]).expect_exit(0);
+    figure("vault", "rustic", "init, 2 backups, check, forget, prune, restore from before: as restic says, too", None);
+}
