@@ -79,9 +79,17 @@ impl Store {
     }
 }
 
-/// SQL for what a dated view of the instant `at` shows.
+/// SQL for what a dated view of the instant `at` shows of `files`.
 pub(super) fn seen(at: &str) -> String {
-    format!("state IN ('live', 'hidden') AND created_at <= {at} AND (hidden_at IS NULL OR hidden_at > {at})")
+    seen_of("files", at)
+}
+
+/// The same of a table that `files` is called here.
+pub(super) fn seen_of(files: &str, at: &str) -> String {
+    format!(
+        "{files}.state IN ('live', 'hidden') AND {files}.created_at <= {at} AND ({files}.hidden_at IS NULL OR {files}.hidden_at > {at}) \
+         AND NOT EXISTS (SELECT 1 FROM absences WHERE absences.random = {files}.random AND from_at <= {at} AND until_at > {at})"
+    )
 }
 
 fn page(found: &[Row], skipped: usize) -> std::result::Result<FolderPage, CatalogError> {

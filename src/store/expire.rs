@@ -223,5 +223,6 @@ fn forget_one(connection: &mut dyn Connection, file: &StoredFile, now: Instant) 
     )?;
     connection.execute("DELETE FROM files WHERE random = $1 AND state = 'doomed'", &[id.as_str().into()])?;
     fault_point::pass("ending");
+    connection.execute("DELETE FROM absences WHERE random = $1", &[id.as_str().into()])?;
     connection.execute("DELETE FROM block_sums WHERE random = $1", &[id.as_str().into()]).map(drop)
 }

@@ -1,4 +1,5 @@
-//! A vault made again what it was at an instant: what it lacks comes back, what came later is hidden and can be had back the same way.
+//! A vault made again what it was at an instant: what it lacks comes back, what was not there is hidden and can be had back the same
+//! way.
 
 use super::catalog::{CatalogError, Connection};
 use super::hide::hide_where;
@@ -27,18 +28,23 @@ impl Store {
 }
 
 fn revive(connection: &mut dyn Connection, id: &AccountId, at: Instant, now: Instant) -> std::result::Result<Revival, CatalogError> {
-    let hidden = hide_where(connection, id, "AND created_at > $2", &[at.micros().into()], now)?;
-    let Some((change, _)) = rows::next_change(connection, id, 0, now)? else { return Ok(Revival::default()) };
+    let not_seen = format!("AND NOT ({})", dated::seen("$2"));
+    let hidden = hide_where(connection, id, &not_seen, &[at.micros().into()], now)?;
+    let Some((change, back_at)) = rows::next_change(connection, id, 0, now)? else { return Ok(Revival::default()) };
     // Of two that were adopted after a catalog was lost the instants may be the same: one of them is enough.
     let lacking = format!(
         "account = $1 AND state = 'hidden' AND {} AND NOT EXISTS (SELECT 1 FROM files AS other WHERE other.account = files.account \
-         AND other.name = files.name AND (other.state = 'live' OR other.state = 'hidden' AND other.created_at <= $2 AND other.hidden_at > $2 \
-         AND (other.created_at > files.created_at OR other.created_at = files.created_at AND other.random > files.random)))",
-        dated::seen("$2")
+         AND other.name = files.name AND other.random <> files.random AND {} \
+         AND (other.state = 'live' OR (other.created_at, other.random) > (files.created_at, files.random)))",
+        dated::seen("$2"),
+        dated::seen_of("other", "$2")
     );
     let values = [id.as_str().into(), at.micros().into()];
     let tell = format!("INSERT INTO untold_hides (random) SELECT random FROM files WHERE {lacking} ON CONFLICT DO NOTHING");
     connection.execute(&tell, &values)?;
+    let absent =
+        format!("INSERT INTO absences (random, from_at, until_at) SELECT random, hidden_at, CAST($3 AS BIGINT) FROM files WHERE {lacking}");
+    connection.execute(&absent, &[&values[..], &[back_at.micros().into()]].concat())?;
     let show = format!("UPDATE files SET state = 'live', hidden_at = NULL, ends_at = NULL, change = $3 WHERE {lacking}");
     let brought_back = connection.execute(&show, &[&values[..], &[change.into()]].concat())?;
     Ok(Revival { brought_back, hidden })

@@ -15,6 +15,7 @@ mod rig;
 mod scrubbing;
 mod told_hides;
 mod uploads;
+mod vault_lives;
 mod vaults;
 
 use rig::{BlobsKind, CatalogKind, Rig};
@@ -97,6 +98,7 @@ on_every_backend![
     vaults::an_upload_of_unknown_length_is_bounded,
     vaults::files_of_a_vault_that_is_removed_are_hidden,
     vaults::hidden_bytes_are_scrubbed,
+    vault_lives::views_are_what_the_model_says,
     locks::a_lock_ends_when_it_is_given_up_or_after_an_hour,
     locks::of_more_than_200_locks_the_oldest_go,
     locks::locks_are_taken_while_nothing_can_be_written,

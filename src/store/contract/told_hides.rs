@@ -34,6 +34,8 @@ pub(super) async fn a_lost_catalog_brings_no_hidden_file_back(mut rig: Rig) {
     let whole = rig.store.now().plus_micros(-SECOND_MICROS / 2);
     rig.hide_one("/data/revived").await;
     rig.store.tell_hides().await.expect("a copy is written");
+    rig.pass(SECOND_MICROS).await;
+    let absent = rig.store.now().plus_micros(-SECOND_MICROS / 2);
     rig.store.revive(&rig.fresh_account().await, whole).await.expect("it can be revived");
     rig.hide_one("/keys/leaked").await;
     rig.hide_one("/data/a").await;
@@ -48,6 +50,10 @@ pub(super) async fn a_lost_catalog_brings_no_hidden_file_back(mut rig: Rig) {
     assert_eq!(found.id, again.id, "of two with the same bytes the one that is live");
     let leaked = empty.find_in(&before, View::At(whole), &name("/keys/leaked")).await.expect("the catalog answers");
     assert_eq!(leaked.map(|file| file.name), Some(name("/keys/leaked")));
+    for (at, is_there) in [(whole, true), (absent, false)] {
+        let revived = empty.find_in(&before, View::At(at), &name("/data/revived")).await.expect("the catalog answers");
+        assert_eq!(revived.is_some(), is_there, "it was away until it was brought back");
+    }
     let account = empty.account(&before.id).await.expect("the catalog answers").expect("it is back");
     assert_eq!(account.used_bytes, before.used_bytes);
     let waiting = empty.read(|connection| connection.query("SELECT random FROM told_hides", &[])).await.expect("the catalog answers");

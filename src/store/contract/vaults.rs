@@ -146,8 +146,11 @@ pub(super) async fn a_revival_makes_exactly_that_state_live_and_can_be_undone(mu
     let revived = rig.later().await;
     assert_eq!(rig.store.revive(&rig.fresh_account().await, revived).await.expect("it can be revived"), Revival::default());
     let undone = rig.store.revive(&rig.fresh_account().await, attacked).await.expect("it can be revived");
-    assert_eq!(undone.brought_back, 1, "the garbage; the key's name is held by what was there before");
-    assert_eq!(rig.names().await, ["/data/a", "/data/b", "/index/garbage", "/keys/a"]);
+    assert_eq!(undone, Revival { brought_back: 2, hidden: 2 });
+    assert_eq!(rig.names().await, ["/data/b", "/index/garbage", "/keys/a"]);
+    let key = rig.find("/keys/a").await.expect("it is there");
+    assert_eq!(rig.read(&key).await.expect("it is readable"), b"another key of this name");
+    assert_eq!(rig.listed(View::At(revived), "/data/").await, ["a", "b"], "the time between keeps its own view");
     assert_eq!(rig.fresh_account().await.used_bytes, used);
     assert_eq!(refusal(rig.store.revive(&rig.fresh_account().await, rig.store.now()).await), "not found");
 }

@@ -1,5 +1,7 @@
 //! Copies are taken over by a catalog that is older than they, or that is made again.
 
+use std::collections::BTreeSet;
+
 use super::super::blobs::BlobFault;
 use super::super::catalog::{CatalogError, Connection, Fault};
 use super::super::hide::hidden_end;
@@ -16,11 +18,8 @@ impl Store {
             })
             .await?;
         let names = self.blocking(hides_copies).await?.map_err(|error| Error::Unavailable(error.into()))?;
-        let mut changed = 0;
-        for name in names {
-            if number_of(&name).is_some_and(|number| number <= known) {
-                continue;
-            }
+        let (mut changed, mut shown, mut newest) = (0, BTreeSet::new(), known);
+        for name in names.into_iter().filter(|name| number_of(name).is_none_or(|number| number > known)) {
             let read = name.clone();
             let bytes = match self.blocking(move |blobs| blobs.get_control(&read)).await? {
                 Ok(bytes) => bytes,
@@ -32,8 +31,21 @@ impl Store {
                 tracing::warn!(copy.name = %name, "a small copy of hides is damaged and passed over");
                 continue;
             };
+            newest = newest.max(copy.number);
+            for file in &copy.files {
+                if file.hidden_at.is_none() {
+                    shown.insert(file.random.clone())
+                } else {
+                    shown.remove(&file.random)
+                };
+            }
             changed += self.write(move |connection| load(connection, &copy)).await?;
         }
+        // At the end: a name may be held by a file that a later copy hides.
+        changed +=
+            self.write(move |connection| shown.iter().map(|random| show(connection, random)).sum::<std::result::Result<u64, _>>()).await?;
+        let statement = "UPDATE counters SET value = $1 WHERE name = 'hides' AND value < $1";
+        self.write(move |connection| connection.execute(statement, &[newest.into()]).map(drop)).await?;
         Ok(changed)
     }
 
@@ -41,21 +53,21 @@ impl Store {
     pub(in super::super) async fn forget_told(&self) -> Result<()> {
         let statement = "DELETE FROM told_hides WHERE NOT EXISTS \
                          (SELECT 1 FROM files WHERE files.random = told_hides.random AND state IN ('checking', 'quarantined'))";
-        self.write(move |connection| connection.execute(statement, &[]).map(drop)).await
+        let absences = "DELETE FROM absences WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.random = absences.random)";
+        self.write(move |connection| {
+            connection.execute(statement, &[])?;
+            connection.execute(absences, &[]).map(drop)
+        })
+        .await
     }
 }
 
+/// Hides what the copy tells, and notes it of blobs without a row.
 fn load(connection: &mut dyn Connection, copy: &HidesCopy) -> std::result::Result<u64, CatalogError> {
     let mut changed = 0;
     for file in &copy.files {
+        let Some(hidden_at) = file.hidden_at else { continue };
         let random = file.random.as_str().into();
-        let Some(hidden_at) = file.hidden_at else {
-            connection.execute("DELETE FROM told_hides WHERE random = $1", std::slice::from_ref(&random))?;
-            let show = "UPDATE files SET state = 'live', hidden_at = NULL, ends_at = NULL WHERE random = $1 AND state = 'hidden' AND NOT EXISTS \
-                        (SELECT 1 FROM files AS other WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')";
-            changed += connection.execute(show, &[random])?;
-            continue;
-        };
         let found = connection.query("SELECT state, account FROM files WHERE random = $1", std::slice::from_ref(&random))?;
         let state = found.first().map(|row| row.text(0)).transpose()?;
         if matches!(state, Some("hidden" | "doomed")) {
@@ -70,9 +82,19 @@ fn load(connection: &mut dyn Connection, copy: &HidesCopy) -> std::result::Resul
             changed += u64::from(become_hidden(connection, &file.random, "live", &account)?);
         }
     }
-    let values = [copy.number.into()];
-    connection.execute("UPDATE counters SET value = $1 WHERE name = 'hides' AND value < $1", &values)?;
+    for (random, from_at, until_at) in &copy.absences {
+        let note = "INSERT INTO absences (random, from_at, until_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        connection.execute(note, &[random.as_str().into(), (*from_at).into(), (*until_at).into()])?;
+    }
     Ok(changed)
+}
+
+/// Brings back what the copies tell as live.
+fn show(connection: &mut dyn Connection, random: &str) -> std::result::Result<u64, CatalogError> {
+    connection.execute("DELETE FROM told_hides WHERE random = $1", &[random.into()])?;
+    let show = "UPDATE files SET state = 'live', hidden_at = NULL, ends_at = NULL WHERE random = $1 AND state = 'hidden' AND NOT EXISTS \
+                (SELECT 1 FROM files AS other WHERE other.account = files.account AND other.name = files.name AND other.state = 'live')";
+    connection.execute(show, &[random.into()])
 }
 
 /// Hides a row of this state as the small copies tell; `false` where they tell nothing of it.

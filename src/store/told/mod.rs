@@ -24,7 +24,12 @@ struct HidesCopy {
     /// Of two copies the one with the higher number is right.
     number: i64,
     files: Vec<Told>,
+    /// When files that are there again were hidden: random part, from, until.
+    #[serde(default)]
+    absences: Vec<Absence>,
 }
+
+type Absence = (String, i64, i64);
 
 /// What became of one file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,7 +74,8 @@ mod tests {
     #[test]
     fn a_copy_is_whole_or_none() {
         let file = Told { random: "a".repeat(26), created_at: 5, hidden_at: Some(7) };
-        let copy = HidesCopy { format: 1, store_id: "id".to_owned(), number: 12, files: vec![file] };
+        let copy =
+            HidesCopy { format: 1, store_id: "id".to_owned(), number: 12, files: vec![file], absences: vec![("b".repeat(26), 1, 2)] };
         let (name, bytes) = copy.encode().expect("it can be written");
         assert_eq!(number_of(&name), Some(12));
         let read = HidesCopy::decode(&name, &bytes).expect("it is whole");

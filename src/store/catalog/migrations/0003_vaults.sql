@@ -6,6 +6,14 @@ CREATE INDEX files_hidden ON files (account, hidden_at) WHERE state = 'hidden';
 -- A vault's files in their order: those of an archive have an end.
 CREATE INDEX files_oldest ON files (account, created_at) WHERE expires_at IS NULL;
 
+-- When a file that is there again was hidden.
+CREATE TABLE absences (
+    random TEXT NOT NULL,
+    from_at BIGINT NOT NULL,
+    until_at BIGINT NOT NULL,
+    PRIMARY KEY (random, from_at)
+);
+
 -- Locks of restic repositories: an hour of life, no blob, no quota.
 CREATE TABLE locks (
     account TEXT NOT NULL,
