@@ -1,5 +1,6 @@
 //! The settings of every connection, read back, because SQLite passes over what it does not keep.
 
+use ::rusqlite::config::DbConfig;
 use ::rusqlite::types::ValueRef;
 use ::rusqlite::{Connection as Raw, Error};
 
@@ -10,6 +11,10 @@ use super::BUSY_WAIT;
 /// Sets what our promises need and reads each of it back.
 pub(super) fn set_up(raw: &Raw, role: Role) -> Result<Result<(), CatalogError>, Error> {
     raw.busy_timeout(BUSY_WAIT)?;
+    // A plan that depends on the values would be made anew for each call: a statement that is kept would be parsed as often as run.
+    if !raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)? {
+        return Ok(Err(CatalogError::new(Fault::Failed, "SQLite does not keep its plans for catalog.db")));
+    }
     let query_only = if role == Role::Reader { "1" } else { "0" };
     let wanted = [
         ("journal_mode", "WAL", "wal"),
@@ -48,4 +53,24 @@ fn pragma_text(raw: &Raw, pragma: &str) -> Result<String, Error> {
             other => other.as_str().unwrap_or("no text").to_owned(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ::rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// Symptom that this prevents: each look-up was parsed and planned again, which took more time than the look-up.
+    #[test]
+    fn a_kept_statement_is_planned_once_whatever_its_values() {
+        let raw = Raw::open_in_memory().expect("memory");
+        raw.execute_batch("CREATE TABLE things (id TEXT NOT NULL PRIMARY KEY, size BIGINT)").expect("a table");
+        let _ = set_up(&raw, Role::Writer).expect("settings");
+        let mut statement = raw.prepare_cached("SELECT size FROM things WHERE id = $1").expect("a statement");
+        for id in ["a", "b", "c"] {
+            statement.query_row([id], |_| Ok(())).expect_err("no such row");
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }
