@@ -17,6 +17,7 @@ mod error;
 mod lent;
 mod migrate;
 mod postgres;
+mod read_queue;
 mod reader;
 mod slot;
 mod sqlite;

@@ -1,6 +1,6 @@
 //! The catalog's own threads: one writer with group commit, several readers.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::Target;
-use super::reader::{self, ReadJob};
+use super::read_queue::{ReadQueue, Reads};
+use super::reader;
 use super::slot::{Slot, Source};
 use super::sqlite::Place;
 use super::writer::{self, WriteJob};
@@ -29,7 +30,7 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Catalog {
     writes: mpsc::Sender<Box<dyn WriteJob>>,
-    reads: mpsc::Sender<Box<dyn ReadJob>>,
+    reads: Arc<Reads>,
     /// Where the catalog lies, when it is SQLite's.
     place: Option<Place>,
     was_created: bool,
@@ -82,7 +83,7 @@ impl Catalog {
         F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.reads.send(reader::job(work, reply)).await.map_err(|_| stopped())?;
+        self.reads.push(reader::job(work, reply)).await;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -145,14 +146,13 @@ fn open_first(source: &Source, slot: &mut Slot, migrate: bool) -> Result<bool, C
     Ok(made_file || was_empty)
 }
 
-fn start_readers(source: &Arc<Source>, readers: usize) -> Result<mpsc::Sender<Box<dyn ReadJob>>, CatalogError> {
-    let (reads, jobs) = mpsc::channel(QUEUED_JOBS);
-    let jobs = Arc::new(Mutex::new(jobs));
+fn start_readers(source: &Arc<Source>, readers: usize) -> Result<Arc<Reads>, CatalogError> {
+    let (reads, jobs) = ReadQueue::new(QUEUED_JOBS);
     for number in 0..readers {
         let (source, jobs) = (Arc::clone(source), Arc::clone(&jobs));
         spawn(format!("catalog-read-{number}"), move || reader::run(source, &jobs))?;
     }
-    Ok(reads)
+    Ok(Arc::new(reads))
 }
 
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), CatalogError> {
