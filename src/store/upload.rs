@@ -158,11 +158,8 @@ impl Upload {
         let (sink, _) = self.rest().await?;
         let Self { store, account, name, promised, buffer, .. } = self;
         let committing = store.clone();
-        let commit = async move {
-            let sealed = committing.seal(account, name, promised, sink, buffer, expected).await?;
-            committing.commit(sealed).await
-        };
-        store.inner.tasks.spawn(commit).await.map_err(|panic| Error::Internal(panic.into()))?
+        let keep = async move { committing.keep(account, name, promised, sink, buffer, expected).await };
+        store.inner.tasks.spawn(keep).await.map_err(|panic| Error::Internal(panic.into()))?
     }
 
     async fn check_account(&mut self) -> Result<()> {

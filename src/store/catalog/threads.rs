@@ -24,7 +24,7 @@ const FAULTS_NAMED: usize = 20;
 /// How long a caller waits for one short read, and for one commit, before it hears that the catalog does not answer: longer than
 /// either takes on a slow disk. What was taken goes on; only the wait ends.
 const READ_TIME: Duration = Duration::from_secs(10);
-const WRITE_TIME: Duration = Duration::from_secs(30);
+pub const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// A handle to the catalog's threads. Cheap to clone; the threads end with the last handle, after the jobs that they took.
 #[derive(Clone)]
@@ -98,11 +98,25 @@ impl Catalog {
     {
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + WRITE_TIME;
-        let taken = timeout_at(deadline, self.writes.send(writer::job(work, reply))).await;
+        // The caller may have gone; what it asked for was done all the same.
+        let job = writer::job(work, move |outcome| drop(reply.send(outcome)));
+        let taken = timeout_at(deadline, self.writes.send(job)).await;
         taken.map_err(|_| silent(Fault::Unavailable))?.map_err(|_| stopped())?;
         let answer = timeout_at(deadline, answer).await.map_err(|_| silent(Fault::InDoubt))?;
         // A writer that ended without an answer may have been in the middle of a commit.
         answer.map_err(|_| CatalogError::new(Fault::InDoubt, "the catalog's writer ended before it answered"))?
+    }
+
+    /// The same for a thread that may block: hands `work` over and returns. `done` hears of its end on the writer's thread, so it must be
+    /// brief; dropped unheard, it is in doubt.
+    pub fn write_and_tell<T, F>(&self, work: F, done: impl FnOnce(Result<T, CatalogError>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
+    {
+        if let Err(refused) = self.writes.blocking_send(writer::job(work, done)) {
+            refused.0.answer(Err(stopped()));
+        }
     }
 
     /// Reads the whole of a SQLite catalog and names what is wrong with it (`Fault::Failed`). PostgreSQL has tools of its own.
