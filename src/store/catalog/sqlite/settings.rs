@@ -6,7 +6,7 @@ use ::rusqlite::{Connection as Raw, Error};
 
 use super::super::engine::Role;
 use super::super::{CatalogError, Fault};
-use super::BUSY_WAIT;
+use super::{BUSY_WAIT, WAL_KEPT_BYTES};
 
 /// Sets what our promises need and reads each of it back.
 pub(super) fn set_up(raw: &Raw, role: Role) -> Result<Result<(), CatalogError>, Error> {
@@ -16,6 +16,7 @@ pub(super) fn set_up(raw: &Raw, role: Role) -> Result<Result<(), CatalogError>, 
         return Ok(Err(CatalogError::new(Fault::Failed, "SQLite does not keep its plans for catalog.db")));
     }
     let query_only = if role == Role::Reader { "1" } else { "0" };
+    let kept = WAL_KEPT_BYTES.to_string();
     let wanted = [
         ("journal_mode", "WAL", "wal"),
         synchronous(),
@@ -25,6 +26,7 @@ pub(super) fn set_up(raw: &Raw, role: Role) -> Result<Result<(), CatalogError>, 
         ("temp_store", "MEMORY", "2"),
         ("foreign_keys", "OFF", "0"),
         ("wal_autocheckpoint", "0", "0"),
+        ("journal_size_limit", &kept, &kept),
     ];
     for (pragma, value, read_back) in wanted {
         let mut told = raw.prepare(&format!("PRAGMA {pragma} = {value}"))?;
