@@ -27,3 +27,21 @@ pub(super) fn read(root: &Root, path: &str, length: usize) -> Option<Vec<u8>> {
     let count = rustix::io::preadv2(&file, &mut [IoSliceMut::new(&mut bytes)], 0, ReadWriteFlags::NOWAIT).ok()?;
     (count == length).then_some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::blobs::Blobs as _;
+    use crate::store::blobs::contract::{key, publish};
+    use crate::store::blobs::disk::DiskBlobs;
+
+    #[test]
+    fn what_was_just_written_is_at_hand_and_only_as_it_was_asked_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let blobs = DiskBlobs::open(&folder.path().join("blobs")).expect("it takes blobs");
+        publish(&blobs, &key("/a"), b"bytes");
+        let at_hand = blobs.root().is_plain_disk.then(|| b"bytes".to_vec());
+        assert_eq!(blobs.read_cached(&key("/a"), 5), at_hand);
+        assert_eq!((blobs.read_cached(&key("/a"), 4), blobs.read_cached(&key("/a"), 6)), (None, None), "another size");
+        assert_eq!(blobs.read_cached(&key("/b"), 5), None, "no such blob");
+    }
+}
