@@ -38,10 +38,11 @@ mod tests {
     fn what_was_just_written_is_at_hand_and_only_as_it_was_asked_for() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let blobs = DiskBlobs::open(&folder.path().join("blobs")).expect("it takes blobs");
-        publish(&blobs, &key("/a"), b"bytes");
+        let written = key("/a");
+        publish(&blobs, &written, b"bytes");
         let at_hand = blobs.root().is_plain_disk.then(|| b"bytes".to_vec());
-        assert_eq!(blobs.read_cached(&key("/a"), 5), at_hand);
-        assert_eq!((blobs.read_cached(&key("/a"), 4), blobs.read_cached(&key("/a"), 6)), (None, None), "another size");
+        assert_eq!(blobs.read_cached(&written, 5), at_hand);
+        assert_eq!((blobs.read_cached(&written, 4), blobs.read_cached(&written, 6)), (None, None), "another size");
         assert_eq!(blobs.read_cached(&key("/b"), 5), None, "no such blob");
     }
 }
