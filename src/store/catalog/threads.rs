@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -107,15 +108,21 @@ impl Catalog {
         answer.map_err(|_| CatalogError::new(Fault::InDoubt, "the catalog's writer ended before it answered"))?
     }
 
-    /// The same for a thread that may block: hands `work` over and returns. `done` hears of its end on the writer's thread, so it must be
-    /// brief; dropped unheard, it is in doubt.
+    /// The same for whoever does not wait, on a thread of the runtime: hands `work` over and returns at once. `done` hears of its end on
+    /// the writer's thread, so it must be brief; dropped unheard, it is in doubt.
     pub fn write_and_tell<T, F>(&self, work: F, done: impl FnOnce(Result<T, CatalogError>) + Send + 'static)
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
     {
-        if let Err(refused) = self.writes.blocking_send(writer::job(work, done)) {
-            refused.0.answer(Err(stopped()));
+        match self.writes.try_send(writer::job(work, done)) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(job)) => job.answer(Err(stopped())),
+            Err(TrySendError::Full(job)) => {
+                let writes = self.writes.clone();
+                // An error says that the writer has ended, and drops the job unheard.
+                tokio::spawn(async move { drop(writes.send(job).await) });
+            }
         }
     }
 
