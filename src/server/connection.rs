@@ -30,7 +30,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// Unsent bytes that the kernel takes of an answer. Small, so that a slow client's progress is seen in small steps: one
 /// that takes 1 KiB a second moves half of this well within `progress_time`.
 const UNSENT_BYTES: u32 = 64 << 10;
-/// How long a parser waits for another request: to make one for each took a tenth of a small request's time.
+/// How long a parser waits for another request, so that those that follow at once do not each have one made.
 const IDLE_MOMENT: Duration = Duration::from_secs(1);
 /// How long the end of a connection waits for its client, and how much it reads of what the client still sends.
 const LINGER_TIME: Duration = Duration::from_secs(2);
