@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use super::exchange::{Front, Handler};
 use super::progress::{Ending, Progress};
 use super::reply::Body;
-use super::watched::{Metered, OverSocket, Watched};
+use super::watched::{Metered, OverSocket, Timer, Watched};
 use crate::config::Limits;
 use crate::shutdown::Shutdown;
 
@@ -30,6 +30,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// Unsent bytes that the kernel takes of an answer. Small, so that a slow client's progress is seen in small steps: one
 /// that takes 1 KiB a second moves half of this well within `progress_time`.
 const UNSENT_BYTES: u32 = 64 << 10;
+/// How long a parser waits for another request, so that those that follow at once do not each have one made.
+const IDLE_MOMENT: Duration = Duration::from_secs(1);
 /// How long the end of a connection waits for its client, and how much it reads of what the client still sends.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 4 << 20;
@@ -84,7 +86,8 @@ async fn speak_plainly(mut socket: Metered) {
 }
 
 /// Serves requests as they come. While a connection is idle it is a socket and little else: the parser, with its buffers,
-/// is made when a request begins and dropped when it is answered, so that ten thousand idle clients cost next to nothing.
+/// is made when a request begins and dropped a moment after the last one was answered, so that ten thousand idle clients cost next
+/// to nothing.
 async fn serve_http<H, S>(front: Arc<Front<H>>, stream: S, peer: IpAddr, progress: Progress, limits: &Limits, mut shutdown: Shutdown)
 where
     H: Handler,
@@ -109,7 +112,7 @@ where
     Box::pin(close(stream, progress.ending())).await;
 }
 
-/// Serves the request that has begun and those that follow at once. Gives the stream back, and whether it may be used on.
+/// Serves the request that has begun and those that follow within a moment. Gives the stream back, and whether it may be used on.
 async fn serve_requests<H, S>(
     front: &Front<H>,
     stream: Watched<S>,
@@ -131,15 +134,14 @@ where
         })
     });
     let mut connection = http1(limits).serve_connection(TokioIo::new(stream), service);
-    let mut is_stopping = false;
+    let (mut is_stopping, mut moment) = (false, Timer::default());
     let ended = loop {
         tokio::select! {
             biased;
             ended = poll_fn(|context| match connection.poll_without_shutdown(context) {
                 Poll::Ready(ended) => Poll::Ready(Some(ended)),
                 // Whatever was to be sent is sent: the parser flushes before it waits, and a flush that waits is no idleness.
-                Poll::Pending if progress.is_idle() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => moment.poll_until(context, || Some(progress.idle_since()? + IDLE_MOMENT)).map(|()| None),
             }) => break ended,
             () = shutdown.stopped(), if !is_stopping => {
                 is_stopping = true;

@@ -149,11 +149,14 @@ impl Progress {
         }
     }
 
-    /// Whether nothing is under way: the last request is received and answered, all of the answer is sent, and no byte of
+    /// Since when nothing is under way: the last request is received and answered, all of the answer is sent, and no byte of
     /// another has come.
-    pub fn is_idle(&self) -> bool {
+    pub fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
-        !state.lost_count && state.write_blocked_at.is_none() && matches!(state.stage, Stage::Head { wait: Wait::Idle, .. })
+        match state.stage {
+            Stage::Head { since, wait: Wait::Idle, .. } if !state.lost_count && state.write_blocked_at.is_none() => Some(since),
+            _ => None,
+        }
     }
 
     pub fn ending(&self) -> Ending {

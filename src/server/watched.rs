@@ -36,7 +36,7 @@ pub trait OverSocket {
 
 /// A sleep that follows a deadline which may move while it sleeps.
 #[derive(Default)]
-struct Timer(Option<Pin<Box<Sleep>>>);
+pub struct Timer(Option<Pin<Box<Sleep>>>);
 
 impl<S> Watched<S> {
     pub fn new(stream: S, progress: Progress) -> Self {
@@ -80,7 +80,8 @@ impl Metered {
 }
 
 impl Timer {
-    fn poll_until(&mut self, context: &mut Context<'_>, deadline: impl Fn() -> Option<Instant>) -> Poll<()> {
+    /// Ready once the deadline has passed; pending while there is none.
+    pub fn poll_until(&mut self, context: &mut Context<'_>, deadline: impl Fn() -> Option<Instant>) -> Poll<()> {
         loop {
             let Some(deadline) = deadline() else { return Poll::Pending };
             let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));

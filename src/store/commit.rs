@@ -6,10 +6,13 @@
 //! * a conflict that the catalog judged: the blob's own row is made `doomed` in the same transaction;
 //! * a failed transaction, or one whose outcome is unknown: the blob is left alone for reconciliation.
 
+use std::sync::{Arc, OnceLock};
+
 use tokio::sync::oneshot;
+use tokio::time::{self, timeout_at};
 
 use super::blobs::{BlobError, BlobKey};
-use super::catalog::{CatalogError, Connection};
+use super::catalog::{CatalogError, Connection, Fault, WRITE_TIME};
 use super::upload::{Received, Sink, Whole, closed_reason};
 use super::{Error, Result, Store, rows};
 use crate::fault_point;
@@ -19,7 +22,6 @@ use crate::model::instant::{DAY_MICROS, Instant};
 use crate::model::stored_file::{BlobId, FileState, StoredFile, quota_bytes};
 
 /// A published blob that has no row yet.
-#[derive(Clone)]
 pub(super) struct Sealed {
     pub(super) key: BlobKey,
     pub(super) size_bytes: u64,
@@ -52,52 +54,78 @@ enum Verdict {
 }
 
 impl Store {
-    /// Takes the last bytes in, compares digests, syncs and publishes.
-    pub(super) async fn seal(&self, whole: Whole, sink: Box<Sink>, last_bytes: Vec<u8>) -> Result<Sealed> {
+    /// Takes the last bytes in, compares digests, syncs, publishes, and gives the blob its row. Each step is begun by the thread that
+    /// ended the one before it, so nothing waits for this task, which only hears how it went.
+    pub(super) async fn keep(&self, whole: Whole, sink: Box<Sink>, last_bytes: Vec<u8>) -> Result<StoredFile> {
         self.check_writes()?;
         let Whole { account, name, size_bytes, expected, replaced } = whole;
         let kept_from = self.inner.time.kept_from();
         let (told, heard) = oneshot::channel();
+        let published = Arc::new(OnceLock::new());
+        let (store, publishing) = (self.clone(), Arc::clone(&published));
         let place = self.writer_place().await;
         // Nobody waits for this thread: it may go on to publish the files of others.
         tokio::task::spawn_blocking(move || {
             let _place = place;
             let Received { staged, sha256, sums, promise } = match sink.close(&last_bytes) {
                 Ok(received) => received,
-                Err(error) => return drop(told.send(Err(Unsealed::Disk(error)))),
+                Err(error) => return drop(told.send(Err(Unkept::Disk(error)))),
             };
             if let Some(sent) = expected.into_iter().find(|sent| *sent != sha256) {
-                return drop(told.send(Err(Unsealed::Digest { sent, computed: sha256 })));
+                return drop(told.send(Err(Unkept::Digest { sent, computed: sha256 })));
             }
             let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
             let replaces_damaged = replaced == Some(sha256);
             let sealed = Sealed { key: key.clone(), size_bytes, sums, account, replaces_damaged };
-            let published = move |outcome: std::result::Result<(), BlobError>| {
+            let enter = move |outcome: std::result::Result<(), BlobError>| {
                 drop(promise);
                 fault_point::pass("sealed");
-                drop(told.send(outcome.map(|()| sealed).map_err(Unsealed::Disk)));
+                match outcome {
+                    Ok(()) => store.enter(sealed, &publishing, told),
+                    Err(error) => drop(told.send(Err(Unkept::Disk(error)))),
+                }
             };
             fault_point::pass("received");
-            staged.publish_among(&key, Box::new(published));
+            staged.publish_among(&key, Box::new(enter));
         });
-        let published = heard.await.map_err(|_| Error::Internal("the thread of the upload, or of its batch, panicked".into()))?;
-        published.map_err(|error| match error {
-            Unsealed::Digest { sent, computed } => Error::DigestMismatch { sent, computed },
-            Unsealed::Disk(error) => self.blob_write_failed(error, size_bytes),
-        })
+        let outcome = hear(heard, &published).await;
+        match published.get() {
+            Some(published) => self.conclude(&published.sealed, outcome).await,
+            None => Err(self.unpublished(outcome, size_bytes)),
+        }
     }
 
-    /// Gives a published blob its row, in a transaction shared with other uploads.
-    pub(super) async fn commit(&self, sealed: Sealed) -> Result<StoredFile> {
-        let (blob, store) = (sealed.clone(), self.clone());
-        let outcome = match self.write(move |connection| insert(connection, &blob, store.now())).await {
-            Ok(verdict) => Ok(verdict),
-            Err(Error::InDoubt(cause)) => self.find_committed(&sealed, cause).await,
+    /// Hands a published blob to the catalog's writer, for a transaction shared with other uploads.
+    fn enter(&self, sealed: Sealed, published: &OnceLock<Published>, told: oneshot::Sender<Told>) {
+        let sealed = Arc::new(sealed);
+        // Set once: each upload is published once.
+        let _ = published.set(Published { sealed: Arc::clone(&sealed), at: time::Instant::now() });
+        if let Err(error) = self.check_writes() {
+            return drop(told.send(Err(Unkept::Entry(error))));
+        }
+        let store = self.clone();
+        let insert = move |connection: &mut dyn Connection| insert(connection, &sealed, store.now());
+        let tell = |outcome: std::result::Result<_, _>| drop(told.send(outcome.map_err(Unkept::Catalog)));
+        self.inner.catalog.write_and_tell(insert, tell);
+    }
+
+    /// What becomes of a published blob after its transaction.
+    async fn conclude(&self, sealed: &Sealed, outcome: Told) -> Result<StoredFile> {
+        let outcome = outcome.map_err(|unkept| match unkept {
+            Unkept::Catalog(error) => self.catalog_failed(error),
+            Unkept::Entry(error) => error,
+            unkept => self.unpublished(Err(unkept), sealed.size_bytes),
+        });
+        let verdict = match outcome {
+            Ok(verdict) => verdict,
+            Err(Error::InDoubt(cause)) => self.find_committed(sealed, cause).await?,
             // The blob is there and is adopted by the next reconciliation: nobody may hear that nothing was stored.
-            Err(error) => Err(Error::NotEntered { disk_is_full: matches!(error, Error::DiskFull { .. }), source: error.into() }),
+            Err(error) => {
+                return Err(Error::NotEntered { disk_is_full: matches!(error, Error::DiskFull { .. }), source: error.into() });
+            }
         };
         let needed_bytes = quota_bytes(&sealed.key.name, sealed.size_bytes);
-        let refusal = match outcome? {
+        let refusal = match verdict {
             Verdict::Stored(file) => {
                 fault_point::pass("row-committed");
                 return Ok(*file);
@@ -108,8 +136,17 @@ impl Store {
             Verdict::TryAgain => Error::Unavailable("the upload met the end of another file of its name".into()),
             Verdict::TooLate => return Err(Error::InDoubt("the upload stood still for a day before its commit".into())),
         };
-        self.remove_in_background(sealed.key);
+        self.remove_in_background(sealed.key.clone());
         Err(refusal)
+    }
+
+    /// Why a blob was not published.
+    fn unpublished(&self, outcome: Told, size_bytes: u64) -> Error {
+        match outcome {
+            Err(Unkept::Digest { sent, computed }) => Error::DigestMismatch { sent, computed },
+            Err(Unkept::Disk(error)) => self.blob_write_failed(error, size_bytes),
+            _ => Error::Internal("the thread of the upload, or of its batch, panicked".into()),
+        }
     }
 
     /// After a commit in doubt: found on another connection means stored; anything else stays in doubt.
@@ -122,9 +159,48 @@ impl Store {
     }
 }
 
-enum Unsealed {
-    Digest { sent: Sha256Digest, computed: Sha256Digest },
+/// A blob that is published, and since when its row is awaited.
+struct Published {
+    sealed: Arc<Sealed>,
+    at: time::Instant,
+}
+
+/// How an upload ended, as its threads tell it.
+type Told = std::result::Result<Verdict, Unkept>;
+
+enum Unkept {
+    Digest {
+        sent: Sha256Digest,
+        computed: Sha256Digest,
+    },
     Disk(BlobError),
+    /// Published, but nothing is written any more.
+    Entry(Error),
+    Catalog(CatalogError),
+    /// A thread ended without a word.
+    Silence,
+}
+
+/// Waits for the end of an upload: for that of its publish however long it takes, and for its row as long as for any commit.
+async fn hear(mut heard: oneshot::Receiver<Told>, published: &OnceLock<Published>) -> Told {
+    loop {
+        let waits_until = |published: &Published| published.at + WRITE_TIME;
+        let until = published.get().map_or_else(|| time::Instant::now() + WRITE_TIME, waits_until);
+        match timeout_at(until, &mut heard).await {
+            Ok(Ok(told)) => return told,
+            Ok(Err(_)) if published.get().is_none() => return Err(Unkept::Silence),
+            // A writer that ended without an answer may have been in the middle of a commit.
+            Ok(Err(_)) => return Err(in_doubt("the catalog's writer ended before it answered")),
+            Err(_) if published.get().is_some_and(|published| waits_until(published) <= time::Instant::now()) => {
+                return Err(in_doubt("the catalog has not answered in time"));
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn in_doubt(why: &str) -> Unkept {
+    Unkept::Catalog(CatalogError::new(Fault::InDoubt, why))
 }
 
 /// The row of a PUT, judged by the unique indexes and the quota.
@@ -279,5 +355,5 @@ pub(super) fn insert_sums(connection: &mut dyn Connection, key: &BlobKey, sums: 
 }
 
 fn lost_row() -> CatalogError {
-    CatalogError::new(super::catalog::Fault::Failed, "a row that was just written cannot be read")
+    CatalogError::new(Fault::Failed, "a row that was just written cannot be read")
 }

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::blobs::{BlobError, BlobFault, BlobKey, BlobReader};
-use super::catalog::{CatalogError, Connection};
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::visit::Visit;
 use super::{Error, Result, Store, rows};
@@ -38,8 +37,8 @@ enum Ahead {
     Idle(Box<dyn BlobReader>),
     Reading(JoinHandle<ReadBlock>),
     Read(ReadBlock),
-    /// The reader is gone: the download has failed.
-    Failed,
+    /// The reader is gone: the download has failed, or has had all its bytes from the beginning.
+    Gone,
 }
 
 /// A block that was read: its verified bytes as far as they are wanted, `None` where they do not match their sum.
@@ -53,7 +52,7 @@ impl Store {
     /// Opens `range` of the file's bytes. A missing blob of a file that is still live is `Corrupt`; of one that ended meanwhile `NotFound`.
     pub async fn open_file(&self, file: &StoredFile, range: Range<u64>) -> Result<Download> {
         let asked = file.clone();
-        let sums = self.read(move |connection| sums_of(connection, &asked)).await?;
+        let sums = self.read(move |connection| rows::sums_of(connection, &asked)).await?;
         self.open_with(file, sums, range).await
     }
 
@@ -73,6 +72,10 @@ impl Store {
             None => return Err(Error::Internal("a file's block sums are missing or of another format".into())),
         };
         let (key, size_bytes) = (BlobKey::of(file), file.size_bytes);
+        if let Some(pieces) = self.cached(&key, size_bytes, &range, &sums) {
+            let unread = end_of_block(range.start);
+            return Ok(Download { store: self.clone(), file: file.clone(), sums, left: range, unread, pieces, ahead: Ahead::Gone });
+        }
         let first = Block::holding(range.start, &range, size_bytes, &sums);
         let memory = Arc::clone(&self.inner.pieces);
         let opened = self
@@ -100,6 +103,15 @@ impl Store {
         Ok(Download { store: self.clone(), file: file.clone(), sums, left: range, unread, pieces: VecDeque::new(), ahead })
     }
 
+    /// The wanted bytes of a small blob that lies in memory and matches its sum. Whatever is the matter with any other, a blocking thread
+    /// finds out.
+    fn cached(&self, key: &BlobKey, size_bytes: u64, range: &Range<u64>, sums: &BlockSums) -> Option<VecDeque<Bytes>> {
+        let length = usize::try_from(size_bytes).ok().filter(|length| *length <= PIECE_BYTES)?;
+        let block = Block::holding(range.start, range, size_bytes, sums)?;
+        let bytes = Bytes::from(self.inner.blobs.read_cached(key, length)?);
+        block.matches(std::slice::from_ref(&bytes)).then(|| block.wanted_of(vec![bytes]))
+    }
+
     /// Whether the file's row or the time says that its bytes may be gone.
     async fn has_ended(&self, file: &StoredFile) -> Result<bool> {
         let id = file.id.clone();
@@ -122,15 +134,6 @@ impl Store {
         }
         Error::Corrupt(cause)
     }
-}
-
-/// `None` where they are missing or of another format.
-pub(super) fn sums_of(connection: &mut dyn Connection, file: &StoredFile) -> std::result::Result<Option<BlockSums>, CatalogError> {
-    let statement = "SELECT format, sums FROM block_sums WHERE random = $1";
-    let found = connection.query(statement, &[file.id.as_str().into()])?;
-    let Some(row) = found.first() else { return Ok(None) };
-    let (format, sums) = (row.int(0)?, row.bytes(1)?);
-    Ok(Some(sums).filter(|_| format == BlockSums::FORMAT).and_then(|sums| BlockSums::from_bytes(sums, file.size_bytes)))
 }
 
 impl Download {
@@ -158,10 +161,10 @@ impl Download {
     /// The pieces of the block that comes next.
     async fn block(&mut self) -> Result<VecDeque<Bytes>> {
         self.read_ahead();
-        let ReadBlock { reader, index, outcome } = match std::mem::replace(&mut self.ahead, Ahead::Failed) {
+        let ReadBlock { reader, index, outcome } = match std::mem::replace(&mut self.ahead, Ahead::Gone) {
             Ahead::Read(block) => block,
             Ahead::Reading(task) => task.await.map_err(|panic| Error::Internal(panic.into()))?,
-            Ahead::Idle(_) | Ahead::Failed => return Err(Error::Internal("a download went on after it had failed".into())),
+            Ahead::Idle(_) | Ahead::Gone => return Err(Error::Internal("a download went on after it had failed".into())),
         };
         match outcome {
             Ok(Some(pieces)) => {
@@ -175,7 +178,7 @@ impl Download {
 
     /// Has a blocking thread read the next block, unless one does already or there is none.
     fn read_ahead(&mut self) {
-        self.ahead = match std::mem::replace(&mut self.ahead, Ahead::Failed) {
+        self.ahead = match std::mem::replace(&mut self.ahead, Ahead::Gone) {
             Ahead::Idle(reader) => match Block::holding(self.unread, &self.left, self.file.size_bytes, &self.sums) {
                 Some(block) => {
                     self.unread = end_of_block(self.unread);
@@ -232,12 +235,16 @@ impl Block {
                 Err(error) if attempt == 0 && error.fault == BlobFault::Io => continue,
                 outcome => outcome?,
             };
-            let count: usize = pieces.iter().map(Bytes::len).sum();
-            if count == self.length && Some(BlockSums::sum_of(pieces.iter().map(|piece| &piece[..]))) == self.sum {
+            if self.matches(&pieces) {
                 return Ok(Some(self.wanted_of(pieces)));
             }
         }
         Ok(None)
+    }
+
+    fn matches(&self, pieces: &[Bytes]) -> bool {
+        let count: usize = pieces.iter().map(Bytes::len).sum();
+        count == self.length && Some(BlockSums::sum_of(pieces.iter().map(|piece| &piece[..]))) == self.sum
     }
 
     /// The bytes of the block as they are now; fewer where the blob ends.

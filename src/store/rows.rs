@@ -3,7 +3,7 @@
 use super::catalog::{CatalogError, Connection, Fault, Row, Value};
 use crate::model::access::{AccountId, SecretHash};
 use crate::model::account::{Account, Kind};
-use crate::model::digest::Sha256Digest;
+use crate::model::digest::{BlockSums, Sha256Digest};
 use crate::model::file_name::FileName;
 use crate::model::instant::Instant;
 use crate::model::retention::{Retention, RetentionHistory, RetentionSpan};
@@ -13,7 +13,9 @@ type Result<T> = std::result::Result<T, CatalogError>;
 
 /// The columns that [`file`] reads, in its order.
 pub(super) const FILE_COLUMNS: &str =
-    "random, account, name, state, size, sha256, created_at, kept_from, hidden_at, checked_at, damaged_at";
+    "files.random, account, name, state, size, sha256, created_at, kept_from, hidden_at, checked_at, damaged_at";
+/// How many they are.
+const FILE_COLUMN_COUNT: usize = 11;
 
 /// The columns that [`accounts_of`] reads, in its order: an account, and one span of its history in each row.
 pub(super) const ACCOUNT_COLUMNS: &str = "accounts.id, accounts.kind, accounts.description, accounts.password, accounts.quota, \
@@ -111,6 +113,37 @@ pub(super) fn live_file(connection: &mut dyn Connection, account: &Account, name
     let statement = format!("SELECT {FILE_COLUMNS} FROM files WHERE account = $1 AND name = $2 AND state = 'live'");
     let rows = connection.query(&statement, &[account.id.as_str().into(), name.as_bytes().into()])?;
     rows.first().map(|row| file(row, Some(account))).transpose()
+}
+
+/// The same with its block sums, `None` where they are missing or of another format.
+pub(super) fn live_file_and_sums(
+    connection: &mut dyn Connection,
+    account: &Account,
+    name: &FileName,
+) -> Result<Option<(StoredFile, Option<BlockSums>)>> {
+    let statement = format!(
+        "SELECT {FILE_COLUMNS}, format, sums FROM files LEFT JOIN block_sums ON block_sums.random = files.random \
+         WHERE account = $1 AND name = $2 AND state = 'live'"
+    );
+    let rows = connection.query(&statement, &[account.id.as_str().into(), name.as_bytes().into()])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let file = file(row, Some(account))?;
+    let sums = match row.optional_int(FILE_COLUMN_COUNT)? {
+        Some(format) => sums(format, row.bytes(FILE_COLUMN_COUNT + 1)?, &file),
+        None => None,
+    };
+    Ok(Some((file, sums)))
+}
+
+/// The block sums of a file; `None` where they are missing or of another format.
+pub(super) fn sums_of(connection: &mut dyn Connection, file: &StoredFile) -> Result<Option<BlockSums>> {
+    let rows = connection.query("SELECT format, sums FROM block_sums WHERE random = $1", &[file.id.as_str().into()])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(sums(row.int(0)?, row.bytes(1)?, file))
+}
+
+fn sums(format: i64, bytes: &[u8], file: &StoredFile) -> Option<BlockSums> {
+    (format == BlockSums::FORMAT).then(|| BlockSums::from_bytes(bytes, file.size_bytes)).flatten()
 }
 
 /// The row of this blob, in whatever state.

@@ -211,11 +211,8 @@ impl Upload {
         let Self { store, account, name, replaced, received, buffer, .. } = self;
         let whole = Whole { account, name, size_bytes: received, expected, replaced };
         let committing = store.clone();
-        let commit = async move {
-            let sealed = committing.seal(whole, sink, buffer).await?;
-            committing.commit(sealed).await
-        };
-        store.inner.tasks.spawn(commit).await.map_err(|panic| Error::Internal(panic.into()))?
+        let keep = async move { committing.keep(whole, sink, buffer).await };
+        store.inner.tasks.spawn(keep).await.map_err(|panic| Error::Internal(panic.into()))?
     }
 
     /// Promises room for the next step of an upload of unknown length.

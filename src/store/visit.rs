@@ -1,6 +1,5 @@
 //! One look at the catalog for one request: its account, and the file that its path names.
 
-use super::read::sums_of;
 use super::{Result, Store, rows};
 use crate::model::access::AccountId;
 use crate::model::account::Account;
@@ -58,16 +57,16 @@ impl Store {
         self.read(move |connection| {
             let Some(account) = rows::account(connection, &id)? else { return Ok(None) };
             let mut visit = Visit { account, holder: None, sums: None };
-            let (name, reads) = match &asked {
-                Asked::Row(name) => (name, false),
-                Asked::File(name) => (name, true),
-                Asked::Nothing => return Ok(Some(visit)),
-            };
-            if enters(&visit.account) {
-                visit.holder = rows::live_file(connection, &visit.account, name)?;
+            if !enters(&visit.account) {
+                return Ok(Some(visit));
             }
-            if let Some(file) = visit.holder.as_ref().filter(|_| reads) {
-                visit.sums = sums_of(connection, file)?;
+            match &asked {
+                Asked::Nothing => {}
+                Asked::Row(name) => visit.holder = rows::live_file(connection, &visit.account, name)?,
+                Asked::File(name) => {
+                    (visit.holder, visit.sums) =
+                        rows::live_file_and_sums(connection, &visit.account, name)?.map_or((None, None), |(file, sums)| (Some(file), sums));
+                }
             }
             Ok(Some(visit))
         })

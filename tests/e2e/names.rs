@@ -95,7 +95,9 @@ fn no_name_leads_out_of_the_store() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let trace = folder.path().join("trace");
     let shown = trace.display().to_string();
-    let mut server = Setup::new().under(&["strace", "-D", "-f", "-y", "-q", "-s", "4096", "-e", "trace=%file", "-o", &shown]).start();
+    let traced = ["strace", "-D", "-f", "-y", "-q", "-s", "4096", "-e", "trace=%file", "-o", &shown];
+    // One reader of the catalog: another would open it when a crowd comes, and look at each folder above it.
+    let mut server = Setup::new().set("catalog_readers", 1).under(&traced).start();
     let account = server.account();
     // What comes before this name was opened at the start.
     account.store("/begun", b"x");

@@ -14,8 +14,6 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FsWord;
-
 use super::fault::Doing as _;
 use super::root::{Root, sync};
 use super::staging::StagingFile;
@@ -226,16 +224,12 @@ impl Drop for Leading<'_> {
     }
 }
 
-/// Whether `syncfs` here syncs what `fsync` of each file would, and tells of every write that failed.
-pub(super) fn is_trusted(folder: &OwnedFd) -> bool {
-    const EXT4: FsWord = 0xef53;
-    const XFS: FsWord = 0x5846_5342;
-    let kind = rustix::fs::fstatfs(folder).map(|facts| facts.f_type);
-    matches!(kind, Ok(EXT4 | XFS)) && tells_of_failed_writes(&rustix::system::uname().release().to_string_lossy())
+/// Whether `syncfs` of this kernel tells of every write that failed: since Linux 5.8.
+pub(super) fn tells_of_failed_writes() -> bool {
+    release_tells(&rustix::system::uname().release().to_string_lossy())
 }
 
-/// Since Linux 5.8.
-fn tells_of_failed_writes(release: &str) -> bool {
+fn release_tells(release: &str) -> bool {
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8)
 }
@@ -278,7 +272,7 @@ mod tests {
         for (release, told) in
             [("5.7.19", false), ("5.8.0", true), ("6.1.0-18-amd64", true), ("4.19", false), ("5.10-rc1", true), ("", false)]
         {
-            assert_eq!(tells_of_failed_writes(release), told, "{release}");
+            assert_eq!(release_tells(release), told, "{release}");
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) fn put(root: &Arc<Root>, name: &str, bytes: &[u8]) -> Result<(), Blob
 pub(super) fn get(root: &Root, name: &str) -> Result<Vec<u8>, BlobError> {
     check_name(name)?;
     let mut bytes = Vec::new();
-    let mut file = open_file(&root.control, name, OFlags::empty())?;
+    let (mut file, _) = open_file(&root.control, name, OFlags::empty())?;
     file.read_to_end(&mut bytes).doing(|| format!("reading {CONTROL}/{name}"))?;
     Ok(bytes)
 }

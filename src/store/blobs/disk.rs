@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::reader::DiskReader;
 use super::root::Root;
 use super::staging::StagingFile;
-use super::{BlobError, BlobKey, BlobReader, Blobs, Found, Space, Staged, copies, probe, removal, staging, walk};
+use super::{BlobError, BlobKey, BlobReader, Blobs, Found, Space, Staged, cached, copies, probe, removal, staging, walk};
 
 /// Blobs below one folder.
 pub struct DiskBlobs {
@@ -45,6 +45,10 @@ impl Blobs for DiskBlobs {
 
     fn open(&self, key: &BlobKey) -> Result<Box<dyn BlobReader>, BlobError> {
         Ok(Box::new(DiskReader::open(&self.root, key.to_path())?))
+    }
+
+    fn read_cached(&self, key: &BlobKey, size_bytes: usize) -> Option<Vec<u8>> {
+        cached::read(&self.root, &key.to_path(), size_bytes)
     }
 
     fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {

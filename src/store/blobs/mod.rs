@@ -5,6 +5,7 @@
 //! * A key is unique for ever, so nothing is ever replaced.
 
 mod batch;
+mod cached;
 #[cfg(test)]
 mod contract;
 mod copies;
@@ -80,6 +81,11 @@ pub trait Blobs: Send + Sync + 'static {
     /// A new staging file, named by its own random name and removed when the handle is dropped.
     fn stage(&self) -> Result<Box<dyn Staged>, BlobError>;
     fn open(&self, key: &BlobKey) -> Result<Box<dyn BlobReader>, BlobError>;
+    /// All bytes of a blob that lies in memory and has so many; `None` where that is not so or not known. Waits for nothing, so it may
+    /// be called anywhere.
+    fn read_cached(&self, _key: &BlobKey, _size_bytes: usize) -> Option<Vec<u8>> {
+        None
+    }
     /// Removes the bytes, then folders that became empty, and makes that durable. Absent bytes are removed already.
     fn remove(&self, key: &BlobKey) -> Result<(), BlobError>;
     /// The same for many, with fewer syncs; an outcome for each.

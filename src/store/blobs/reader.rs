@@ -8,7 +8,6 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{Advice, OFlags};
 use rustix::io::Errno;
 
-use super::fault::Doing as _;
 use super::root::{Root, open_file};
 use super::{BlobError, BlobReader};
 
@@ -23,14 +22,13 @@ pub(super) struct DiskReader {
 
 impl DiskReader {
     pub(super) fn open(root: &Root, path: String) -> Result<Self, BlobError> {
-        let file = match open_file(&root.folder, &path, OFlags::NOATIME) {
+        let (file, size_bytes) = match open_file(&root.folder, &path, OFlags::NOATIME) {
             // Only the owner of a file may leave its access time alone.
             Err(error) if error.source.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
                 open_file(&root.folder, &path, OFlags::empty())?
             }
             opened => opened?,
         };
-        let size_bytes = file.metadata().doing(|| format!("looking at {path}"))?.len();
         Ok(Self { file, path, size_bytes })
     }
 }

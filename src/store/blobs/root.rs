@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FsWord, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::batch::{self, Batches};
@@ -28,6 +28,8 @@ pub(super) struct Root {
     pub(super) control: OwnedFd,
     pub(super) durable: DurableFolders,
     pub(super) batches: Batches,
+    /// The kernel's own file system on a disk of this machine: opening what it knows already asks nobody else.
+    pub(super) is_plain_disk: bool,
 }
 
 impl Root {
@@ -49,8 +51,9 @@ impl Root {
         File::open(above).and_then(|above| above.sync_all()).doing(|| format!("syncing {}", above.display()))?;
         let staging = open_folder(&folder, STAGING).doing(|| format!("opening {STAGING}"))?;
         let control = open_folder(&folder, CONTROL).doing(|| format!("opening {CONTROL}"))?;
-        let batches = Batches::new(batch::is_trusted(&folder));
-        Ok(Self { folder, staging, control, durable: DurableFolders::default(), batches })
+        let is_plain_disk = is_plain_disk(&folder);
+        let batches = Batches::new(is_plain_disk && batch::tells_of_failed_writes());
+        Ok(Self { folder, staging, control, durable: DurableFolders::default(), batches, is_plain_disk })
     }
 
     pub(super) fn space(&self) -> Result<Space, BlobError> {
@@ -66,15 +69,15 @@ pub(super) fn open_folder(base: impl AsFd, path: &str) -> Result<OwnedFd, Errno>
     rustix::fs::openat(base, path, FOLDER_FLAGS, Mode::empty())
 }
 
-/// Opens a plain file for reading; anything else in its place is `Failed`. Never waits for a FIFO's other end.
-pub(super) fn open_file(base: impl AsFd, path: &str, more: OFlags) -> Result<File, BlobError> {
+/// Opens a plain file for reading, and says how many bytes it has; anything else in its place is `Failed`. Never waits for a FIFO's other end.
+pub(super) fn open_file(base: impl AsFd, path: &str, more: OFlags) -> Result<(File, u64), BlobError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
     let file = rustix::fs::openat(base, path, flags, Mode::empty()).doing(|| format!("opening {path}"))?;
     let state = rustix::fs::fstat(&file).doing(|| format!("looking at {path}"))?;
     if FileType::from_raw_mode(state.st_mode) != FileType::RegularFile {
         return Err(BlobError::refused(format!("opening {path}"), "it is not a plain file"));
     }
-    Ok(file.into())
+    Ok((file.into(), state.st_size.try_into().unwrap_or(0)))
 }
 
 /// Makes one folder; one that is there already is as good.
@@ -97,6 +100,13 @@ pub(super) fn unlink(base: impl AsFd, path: &str) -> Result<(), BlobError> {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(BlobError::new(format!("removing {path}"), errno)),
     }
+}
+
+fn is_plain_disk(folder: &OwnedFd) -> bool {
+    const EXT4: FsWord = 0xef53;
+    const XFS: FsWord = 0x5846_5342;
+    let kind = rustix::fs::fstatfs(folder).map(|facts| facts.f_type);
+    matches!(kind, Ok(EXT4 | XFS))
 }
 
 fn close_to_others(folder: &OwnedFd) -> Result<(), Errno> {

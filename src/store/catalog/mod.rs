@@ -17,6 +17,7 @@ mod error;
 mod lent;
 mod migrate;
 mod postgres;
+mod read_queue;
 mod reader;
 mod slot;
 mod sqlite;
@@ -29,7 +30,7 @@ mod value;
 mod writer;
 
 pub use error::{CatalogError, Fault};
-pub use threads::Catalog;
+pub use threads::{Catalog, WRITE_TIME};
 pub use value::{Row, Value};
 
 /// What one connection of either engine can do. Blocking; only called on the catalog's own threads.

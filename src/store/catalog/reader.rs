@@ -1,12 +1,13 @@
 //! A reader's thread: one closure at a time, each outside any transaction, a new connection after a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::engine::Role;
 use super::lent::Lent;
+use super::read_queue::ReadQueue;
 use super::slot::{Slot, Source};
 use super::{CatalogError, Connection, Fault};
 
@@ -56,11 +57,9 @@ where
 }
 
 /// Takes jobs until the last handle of the catalog is gone. The queue is shared by all readers.
-pub(super) fn run(source: Arc<Source>, jobs: &Mutex<mpsc::Receiver<Box<dyn ReadJob>>>) {
+pub(super) fn run(source: Arc<Source>, jobs: &ReadQueue) {
     let mut slot = Slot::new(source, Role::Reader);
-    loop {
-        let next = jobs.lock().expect("nobody panics while taking a job").blocking_recv();
-        let Some(job) = next else { return };
+    while let Some(job) = jobs.take() {
         if !job.is_awaited() {
             continue;
         }

@@ -23,8 +23,10 @@ use super::{CatalogError, Connection, Fault, Row, Value};
 const BUSY_WAIT: Duration = Duration::from_secs(30);
 /// How long a checkpoint waits for readers before it leaves the rest to a later one.
 const CHECKPOINT_WAIT: Duration = Duration::from_millis(100);
-/// The write-ahead log is emptied into the catalog when it has grown by this much.
-const WAL_STEP_BYTES: u64 = 4 << 20;
+/// The write-ahead log is written into the catalog, and begun again from its start, when it has grown by so many pages: 4 MiB.
+const WAL_STEP_PAGES: i64 = 1_024;
+/// The file of the log keeps this much, so that a commit writes where there is room already and no length has to be synced with it.
+const WAL_KEPT_BYTES: u64 = 8 << 20;
 const STATEMENTS_KEPT: usize = 128;
 
 /// A connection to `catalog.db` whose settings were read back.
@@ -34,8 +36,8 @@ pub(super) struct SqliteConnection {
     role: Role,
     standing: Standing,
     in_transaction: bool,
-    /// The size of the write-ahead log at which `tend` looks after it again.
-    tend_at_bytes: u64,
+    /// The pages in the write-ahead log at which `tend` looks after it again.
+    tend_at_pages: i64,
 }
 
 impl SqliteConnection {
@@ -47,7 +49,7 @@ impl SqliteConnection {
         let raw = Raw::open_with_flags(place.path(), flags).map_err(opening)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         settings::set_up(&raw, role).map_err(opening)??;
-        Ok(Self { raw, place: place.clone(), role, standing: Standing::Good, in_transaction: false, tend_at_bytes: WAL_STEP_BYTES })
+        Ok(Self { raw, place: place.clone(), role, standing: Standing::Good, in_transaction: false, tend_at_pages: WAL_STEP_PAGES })
     }
 
     /// Runs one call of the engine; after a failure inside a transaction only a rollback is possible.
@@ -169,18 +171,21 @@ impl Engine for SqliteConnection {
         Ok(())
     }
 
-    /// Empties a write-ahead log that has grown. SQLite would do so by itself, but it keeps a disk error of that to itself and
+    /// Begins a write-ahead log again that has grown. SQLite would do so by itself, but it keeps a disk error of that to itself and
     /// tries again, and an fsync that is tried again may lie.
     fn tend(&mut self) {
-        let size = self.place.wal_bytes();
-        if size < self.tend_at_bytes || self.place.refuse_when_suspended().is_err() {
+        let is_small = checkpoint(&self.raw, "NOOP").is_ok_and(|log| log.pages < self.tend_at_pages);
+        if is_small || self.place.refuse_when_suspended().is_err() {
             return;
         }
-        let emptied =
-            self.raw.busy_timeout(CHECKPOINT_WAIT).and_then(|()| self.raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
-        let checkpoint_fault = emptied.as_ref().err().filter(|error| fault::is_io(error)).map(|_| self.fault_of_io());
-        let outcome = emptied.and(self.raw.busy_timeout(BUSY_WAIT));
-        self.tend_at_bytes = self.place.wal_bytes() + WAL_STEP_BYTES;
+        let begun_again = self.raw.busy_timeout(CHECKPOINT_WAIT).and_then(|()| checkpoint(&self.raw, "RESTART"));
+        let checkpoint_fault = begun_again.as_ref().err().filter(|error| fault::is_io(error)).map(|_| self.fault_of_io());
+        let outcome = begun_again.and_then(|log| self.raw.busy_timeout(BUSY_WAIT).map(|()| log));
+        self.tend_at_pages = match &outcome {
+            Ok(log) if log.is_in_use => log.pages + WAL_STEP_PAGES,
+            Ok(_) => WAL_STEP_PAGES,
+            Err(_) => self.tend_at_pages + WAL_STEP_PAGES,
+        };
         if let Err(error) = outcome {
             if checkpoint_fault == Some(Fault::Io) {
                 self.place.suspend_writes();
@@ -191,6 +196,18 @@ impl Engine for SqliteConnection {
             }
         }
     }
+}
+
+/// What SQLite says of the write-ahead log after a checkpoint, or without one (`NOOP`).
+struct Log {
+    pages: i64,
+    /// Somebody still reads from it, so it cannot begin again.
+    is_in_use: bool,
+}
+
+fn checkpoint(raw: &Raw, mode: &str) -> Result<Log, ::rusqlite::Error> {
+    let mut statement = raw.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
+    statement.query_row([], |row| Ok(Log { is_in_use: row.get::<_, i64>(0)? != 0, pages: row.get(1)? }))
 }
 
 impl Drop for SqliteConnection {

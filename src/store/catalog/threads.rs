@@ -1,14 +1,16 @@
 //! The catalog's own threads: one writer with group commit, several readers.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::Target;
-use super::reader::{self, ReadJob};
+use super::read_queue::{ReadQueue, Reads};
+use super::reader;
 use super::slot::{Slot, Source};
 use super::sqlite::Place;
 use super::writer::{self, WriteJob};
@@ -23,13 +25,13 @@ const FAULTS_NAMED: usize = 20;
 /// How long a caller waits for one short read, and for one commit, before it hears that the catalog does not answer: longer than
 /// either takes on a slow disk. What was taken goes on; only the wait ends.
 const READ_TIME: Duration = Duration::from_secs(10);
-const WRITE_TIME: Duration = Duration::from_secs(30);
+pub const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// A handle to the catalog's threads. Cheap to clone; the threads end with the last handle, after the jobs that they took.
 #[derive(Clone)]
 pub struct Catalog {
     writes: mpsc::Sender<Box<dyn WriteJob>>,
-    reads: mpsc::Sender<Box<dyn ReadJob>>,
+    reads: Arc<Reads>,
     /// Where the catalog lies, when it is SQLite's.
     place: Option<Place>,
     was_created: bool,
@@ -82,7 +84,7 @@ impl Catalog {
         F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.reads.send(reader::job(work, reply)).await.map_err(|_| stopped())?;
+        self.reads.push(reader::job(work, reply)).await;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -97,11 +99,31 @@ impl Catalog {
     {
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + WRITE_TIME;
-        let taken = timeout_at(deadline, self.writes.send(writer::job(work, reply))).await;
+        // The caller may have gone; what it asked for was done all the same.
+        let job = writer::job(work, move |outcome| drop(reply.send(outcome)));
+        let taken = timeout_at(deadline, self.writes.send(job)).await;
         taken.map_err(|_| silent(Fault::Unavailable))?.map_err(|_| stopped())?;
         let answer = timeout_at(deadline, answer).await.map_err(|_| silent(Fault::InDoubt))?;
         // A writer that ended without an answer may have been in the middle of a commit.
         answer.map_err(|_| CatalogError::new(Fault::InDoubt, "the catalog's writer ended before it answered"))?
+    }
+
+    /// The same for whoever does not wait, on a thread of the runtime: hands `work` over and returns at once. `done` hears of its end on
+    /// the writer's thread, so it must be brief; dropped unheard, it is in doubt.
+    pub fn write_and_tell<T, F>(&self, work: F, done: impl FnOnce(Result<T, CatalogError>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
+    {
+        match self.writes.try_send(writer::job(work, done)) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(job)) => job.answer(Err(stopped())),
+            Err(TrySendError::Full(job)) => {
+                let writes = self.writes.clone();
+                // An error says that the writer has ended, and drops the job unheard.
+                tokio::spawn(async move { drop(writes.send(job).await) });
+            }
+        }
     }
 
     /// Reads the whole of a SQLite catalog and names what is wrong with it (`Fault::Failed`). PostgreSQL has tools of its own.
@@ -145,14 +167,13 @@ fn open_first(source: &Source, slot: &mut Slot, migrate: bool) -> Result<bool, C
     Ok(made_file || was_empty)
 }
 
-fn start_readers(source: &Arc<Source>, readers: usize) -> Result<mpsc::Sender<Box<dyn ReadJob>>, CatalogError> {
-    let (reads, jobs) = mpsc::channel(QUEUED_JOBS);
-    let jobs = Arc::new(Mutex::new(jobs));
+fn start_readers(source: &Arc<Source>, readers: usize) -> Result<Arc<Reads>, CatalogError> {
+    let (reads, jobs) = ReadQueue::new(QUEUED_JOBS);
     for number in 0..readers {
         let (source, jobs) = (Arc::clone(source), Arc::clone(&jobs));
         spawn(format!("catalog-read-{number}"), move || reader::run(source, &jobs))?;
     }
-    Ok(reads)
+    Ok(Arc::new(reads))
 }
 
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), CatalogError> {

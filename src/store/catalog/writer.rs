@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::engine::{Role, Standing};
 use super::error::SharedCause;
@@ -26,11 +26,12 @@ pub(super) trait WriteJob: Send {
     fn answer(self: Box<Self>, outcome: Result<(), CatalogError>);
 }
 
-/// Wraps a closure and its answer. Nobody listening is no reason to do less.
-pub(super) fn job<T, F>(work: F, reply: oneshot::Sender<Result<T, CatalogError>>) -> Box<dyn WriteJob>
+/// Wraps a closure and who hears of its end, on the writer's thread. Nobody listening is no reason to do less.
+pub(super) fn job<T, F, R>(work: F, reply: R) -> Box<dyn WriteJob>
 where
     T: Send + 'static,
     F: FnMut(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
+    R: FnOnce(Result<T, CatalogError>) + Send + 'static,
 {
     Box::new(Job { work, value: None, reply })
 }
@@ -58,16 +59,17 @@ pub(super) fn slot(source: Arc<Source>) -> Slot {
     Slot::new(source, Role::Writer)
 }
 
-struct Job<T, F> {
+struct Job<T, F, R> {
     work: F,
     value: Option<T>,
-    reply: oneshot::Sender<Result<T, CatalogError>>,
+    reply: R,
 }
 
-impl<T, F> WriteJob for Job<T, F>
+impl<T, F, R> WriteJob for Job<T, F, R>
 where
     T: Send,
     F: FnMut(&mut dyn Connection) -> Result<T, CatalogError> + Send,
+    R: FnOnce(Result<T, CatalogError>) + Send,
 {
     fn run(&mut self, connection: &mut dyn Connection) -> Result<(), CatalogError> {
         self.value = None;
@@ -77,8 +79,7 @@ where
 
     fn answer(self: Box<Self>, outcome: Result<(), CatalogError>) {
         let Self { value, reply, .. } = *self;
-        // The caller may have gone; what it asked for was done all the same.
-        let _ = reply.send(outcome.map(|()| value.expect("a batch commits only after each of its jobs ran to its end")));
+        reply(outcome.map(|()| value.expect("a batch commits only after each of its jobs ran to its end")));
     }
 }
 

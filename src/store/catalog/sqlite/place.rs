@@ -78,11 +78,6 @@ impl Place {
         &self.path
     }
 
-    /// The size of the write-ahead log; 0 where there is none.
-    pub(super) fn wal_bytes(&self) -> u64 {
-        std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |found| found.len())
-    }
-
     /// After a disk error in a write: nothing is written through this handle any more, because an fsync that is tried again may lie.
     pub(in super::super) fn suspend_writes(&self) {
         self.writes_suspended.store(true, Ordering::SeqCst);

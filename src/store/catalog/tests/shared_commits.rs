@@ -21,6 +21,7 @@ super::on_both_engines!(
     a_closure_may_not_end_the_shared_transaction,
     a_commit_is_refused_after_a_failed_statement,
     handles_that_go_leave_taken_jobs_to_their_end,
+    more_jobs_than_the_queue_holds_are_told_without_a_wait,
 );
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, CatalogError>> + 'a>>;
@@ -199,4 +200,19 @@ fn handles_that_go_leave_taken_jobs_to_their_end(bed: &Bed) {
     hold.let_go();
     bed.write(|_| Ok(())).unwrap();
     assert_eq!(bed.ids(), [1, 2]);
+}
+
+fn more_jobs_than_the_queue_holds_are_told_without_a_wait(bed: &Bed) {
+    let (jobs, hold) = (1_100, bed.hold_writer());
+    let (told, heard) = std::sync::mpsc::channel();
+    bed.wait(async {
+        for id in 0..jobs {
+            let told = told.clone();
+            bed.catalog.write_and_tell(move |connection| insert(connection, id), move |outcome| told.send(outcome).unwrap());
+        }
+    });
+    drop(told);
+    hold.let_go();
+    assert!(heard.iter().all(|outcome| outcome.is_ok_and(|changed| changed == 1)));
+    assert_eq!(bed.ids(), (0..jobs).collect::<Vec<_>>());
 }
