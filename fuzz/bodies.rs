@@ -95,7 +95,8 @@ pub fn access_url(data: &[u8]) {
     let (name, port) = host.split_once(':').unwrap_or((host, "1"));
     assert!(!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)), "{name}");
     assert!(!port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()), "{port}");
-    assert!(!format!("{url:?}").contains(password));
+    // Letter by letter: a host may happen to hold the password, which is then no secret of ours.
+    assert_eq!(format!("{url:?}"), format!("https://{user}:redacted@{host}/"));
 }
 
 /// One line a header; `None` where a line is none that a parser of HTTP would hand on.

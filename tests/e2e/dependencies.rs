@@ -51,6 +51,24 @@ fn every_dependency_is_locked_and_the_harmful_ones_are_denied_by_name() {
     );
 }
 
+/// Names and versions of a lock.
+fn locked(lock: &str) -> BTreeSet<(String, String)> {
+    let lines: Vec<&str> = lock.lines().collect();
+    let value = |line: &str, key: &str| line.strip_prefix(key)?.strip_suffix('"').map(str::to_owned);
+    lines.windows(2).filter_map(|pair| Some((value(pair[0], "name = \"")?, value(pair[1], "version = \"")?))).collect()
+}
+
+/// The fuzzers have a lock of their own, which `cargo` mends without a word when it has grown old.
+#[test]
+fn the_fuzzers_are_built_from_the_versions_that_the_binary_is_built_from() {
+    let (own, fuzz) = (locked(&read("Cargo.lock")), locked(&read("fuzz/Cargo.lock")));
+    let is_ours = |name: &str| own.iter().any(|(locked, _)| locked == name);
+    let strange: Vec<_> = fuzz.iter().filter(|locked| is_ours(&locked.0) && !own.contains(*locked)).collect();
+    assert!(strange.is_empty(), "other versions than in Cargo.lock: {strange:?}");
+    let missing: Vec<_> = built_in().into_iter().filter(|name| !fuzz.iter().any(|(locked, _)| locked == name)).collect();
+    assert!(missing.is_empty(), "not in fuzz/Cargo.lock: {missing:?}");
+}
+
 /// The lint denies unsafe code; nothing of the product opens a door in it.
 #[test]
 fn unsafe_code_is_in_one_reviewed_file() {

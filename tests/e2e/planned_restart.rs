@@ -15,9 +15,9 @@ use crate::support::setup::Setup;
 use crate::support::{Raised, SOON, is_nightly, program, skip, tree};
 
 const UPLOADS: usize = 32;
-const CLIENTS: u64 = 4;
-/// Each client's, so that all of them together ask 200 times a second.
-const PERIOD: Duration = Duration::from_millis(20);
+/// All of them together ask 200 times a second, also while some of them wait for the next server.
+const CLIENTS: u32 = 200;
+const PERIOD: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Counts {
@@ -27,8 +27,9 @@ struct Counts {
     slowest_millis: AtomicU64,
 }
 
-/// Asks for a small file, each time on a new connection. A refused connection fails the test.
-fn ask_until_over(port: u16, account: &Account, is_over: &AtomicBool, counts: &Counts) {
+/// Asks for a small file in each period, each time on a new connection. A refused connection fails the test.
+fn ask_until_over(port: u16, account: &Account, client: u32, is_over: &AtomicBool, counts: &Counts) {
+    std::thread::sleep(PERIOD * client / CLIENTS);
     while !is_over.load(Ordering::Relaxed) {
         let began = Instant::now();
         while !ask(port, account) {
@@ -89,8 +90,9 @@ fn a_planned_restart_refuses_no_connection() {
     let (is_over, counts) = (AtomicBool::new(false), Counts::default());
     let restarts = if is_nightly() { 50 } else { 3 };
     std::thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| ask_until_over(port, &account, &is_over, &counts));
+        for client in 0..CLIENTS {
+            let (account, is_over, counts) = (&account, &is_over, &counts);
+            scope.spawn(move || ask_until_over(port, account, client, is_over, counts));
         }
         let _over = Raised(&is_over);
         for round in 0..restarts {

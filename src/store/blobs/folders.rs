@@ -4,6 +4,9 @@
 //! folder takes it out of the set in the same step, and a sync that ran beside a removal is not believed: so a folder that was
 //! removed and made again is never taken for the one that was synced.
 
+#[cfg(test)]
+mod interleavings;
+
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
 
