@@ -66,7 +66,21 @@ fn a_repository_is_used_by_rustic_and_read_by_restic() {
     rustic.ok(&["backup", &path]);
     rustic.ok(&["check", "--read-data"]);
     rustic.expect_restored(tree.path());
+    assert!(rustic.ok(&["ls", "latest"]).contains("file 0"));
+    rustic.ok(&["find", "--glob", "text"]);
+    rustic.ok(&["cat", "config"]);
     let restic = Restic::new(&account, "/web/").expect("restic is installed where rustic is built");
+    let snapshots = restic.list("snapshots");
+    assert!(rustic.ok(&["diff", &snapshots[0], &snapshots[1]]).contains("text"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| rustic.ok(&["backup", &path]));
+        scope.spawn(|| restic.backup(tree.path()));
+    });
+    assert_eq!(restic.list("snapshots").len(), 4, "two clients at once");
+    let new_password = rustic.home.path().join("new password");
+    std::fs::write(&new_password, "battery staple").expect("a file is written");
+    rustic.ok(&["key", "add", "--new-password-file", &new_password.display().to_string()]);
+    assert_eq!(restic.clone().with_password("battery staple").list("keys").len(), 2);
     restic.expect_restored(tree.path());
     assert!(restic.ok(&["check", "--read-data"]).contains("no errors were found"));
     rustic.ok(&["forget", "--keep-last", "1", "--prune", "--instant-delete"]);
