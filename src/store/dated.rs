@@ -29,8 +29,8 @@ pub struct FolderPage {
 }
 
 impl Store {
-    /// Refuses an instant that is still to come, whose view could change, and one that the account's retention does not reach any more.
-    /// `NotFound`, with the earliest instant that can be looked at.
+    /// Refuses an instant that is still to come, whose view could change, and one that the account's retention does not reach any more;
+    /// the error is the earliest instant that can be looked at.
     pub fn check_view(&self, account: &Account, view: View) -> Result<(), Instant> {
         let (View::At(at), now) = (view, self.now()) else { return Ok(()) };
         let is_kept = account.retention.expires_at(at, at) > now;
