@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use futures_util::stream::{self, Stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
+use super::pieces::{Pieces, streamed};
 use super::{PAGE_READS, Walk};
 use crate::model::account::Account;
 use crate::model::instant::Instant;
 use crate::model::stored_file::StoredFile;
 use crate::model::view::View;
-use crate::server::error::{ApiError, chain};
+use crate::server::error::ApiError;
 use crate::server::headers::query::Query;
-use crate::server::reply::{self, Body, BodyError};
+use crate::server::reply::{self, Body};
 use crate::server::request::RequestHead;
 use crate::store::Result as StoreResult;
 
@@ -43,9 +43,7 @@ pub async fn respond(head: &RequestHead, account: &Account, view: View, query: Q
             Rows::Held(files.into())
         }
     };
-    let mut lines = Lines { rows, written: 0, is_done: false };
-    let first = lines.piece().await.map_err(failed)?;
-    let mut response = labelled(reply::streamed(StatusCode::OK, pieces(first, lines)));
+    let mut response = labelled(streamed(Lines { rows, written: 0, is_done: false }).await.map_err(failed)?);
     if let Some(last) = next {
         // Relative to the list itself, so it is right whatever name the client knows us by.
         reply::put(response.headers_mut(), LINK, format!("<{}{}>; rel=\"next\"", head.path(), query.after_name(&last)));
@@ -58,16 +56,6 @@ fn labelled(mut response: Response<Body>) -> Response<Body> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-fn pieces(first: Option<Bytes>, lines: Lines) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
-    stream::try_unfold((first, lines), |(first, mut lines)| async move {
-        let piece = match first {
-            Some(piece) => Some(piece),
-            None => lines.piece().await.inspect_err(|error| tracing::warn!(cause = chain(error), "a list was broken off"))?,
-        };
-        Ok(piece.map(|piece| (piece, (None, lines))))
-    })
 }
 
 /// A list that is being written.
@@ -94,8 +82,7 @@ impl Rows {
     }
 }
 
-impl Lines {
-    /// The next lines; `None` after the last.
+impl Pieces for Lines {
     async fn piece(&mut self) -> StoreResult<Option<Bytes>> {
         let mut text = String::new();
         while !self.is_done && text.len() < PIECE_BYTES {
@@ -110,7 +97,9 @@ impl Lines {
         }
         Ok((!text.is_empty()).then(|| Bytes::from(text)))
     }
+}
 
+impl Lines {
     fn end(&mut self, text: &mut String) {
         text.push_str(if self.written == 0 { "[]\n" } else { "\n]\n" });
         self.is_done = true;

@@ -1,8 +1,10 @@
 //! `GET /`: an account's files by name, as JSON for programs and as a page for browsers.
 
 mod json;
+mod pieces;
 mod walk;
 
+pub use pieces::{Pieces, streamed};
 pub use walk::Walk;
 
 use http::{Method, Response, StatusCode};

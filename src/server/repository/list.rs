@@ -1,7 +1,6 @@
 //! Lists of one type's files: names alone (version 1 of the protocol), or names and sizes (version 2). Oldest first, streamed.
 
 use bytes::Bytes;
-use futures_util::stream::{self, Stream};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
@@ -9,8 +8,9 @@ use super::failed;
 use crate::model::account::Account;
 use crate::model::repository::{FileType, Prefix};
 use crate::model::view::View;
-use crate::server::error::{ApiError, chain};
-use crate::server::reply::{self, Body, BodyError};
+use crate::server::error::ApiError;
+use crate::server::list::{Pieces, streamed};
+use crate::server::reply::{self, Body};
 use crate::server::request::RequestHead;
 use crate::store::dated::{After, FolderPage};
 use crate::store::{Result as StoreResult, Store};
@@ -56,7 +56,7 @@ pub async fn files(head: &RequestHead, account: &Account, view: View, folder: &s
     if head.method() == Method::HEAD {
         return Ok(labelled(version, reply::empty(StatusCode::OK)));
     }
-    let mut listing = Listing {
+    let listing = Listing {
         store: head.context.store.clone(),
         account: account.clone(),
         view,
@@ -65,8 +65,7 @@ pub async fn files(head: &RequestHead, account: &Account, view: View, folder: &s
         next: Next::Page(None),
         is_first: true,
     };
-    let first = listing.piece().await.map_err(|error| failed(head, error))?;
-    Ok(labelled(version, reply::streamed(StatusCode::OK, pieces(first, listing))))
+    Ok(labelled(version, streamed(listing).await.map_err(|error| failed(head, error))?))
 }
 
 /// The locks that last.
@@ -121,8 +120,7 @@ enum Next {
     Done,
 }
 
-impl Listing {
-    /// The text of the next page; `None` after the end.
+impl Pieces for Listing {
     async fn piece(&mut self) -> StoreResult<Option<Bytes>> {
         let Next::Page(after) = std::mem::replace(&mut self.next, Next::Done) else { return Ok(None) };
         let FolderPage { entries: found, next } = self.store.list_folder(&self.account, self.view, &self.folder, after).await?;
@@ -135,16 +133,6 @@ impl Listing {
         }
         Ok(Some(text.into()))
     }
-}
-
-fn pieces(first: Option<Bytes>, listing: Listing) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
-    stream::try_unfold((first, listing), |(first, mut listing)| async move {
-        let piece = match first {
-            Some(piece) => Some(piece),
-            None => listing.piece().await.inspect_err(|error| tracing::warn!(cause = chain(error), "a list was broken off"))?,
-        };
-        Ok(piece.map(|piece| (piece, (None, listing))))
-    })
 }
 
 #[cfg(test)]

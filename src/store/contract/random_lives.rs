@@ -80,7 +80,7 @@ async fn listed(rig: &Rig) -> Vec<String> {
 }
 
 /// The next number below `limit`, by SplitMix64.
-fn random(seed: &mut u64, limit: u64) -> i64 {
+pub(super) fn random(seed: &mut u64, limit: u64) -> i64 {
     *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut mixed = *seed;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
