@@ -45,6 +45,7 @@ mod readable_refusals;
 mod refusals;
 mod reload;
 mod repository;
+mod repository_refusals;
 mod restic;
 mod restic_days;
 mod retention;

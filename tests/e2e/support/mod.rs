@@ -15,6 +15,7 @@ pub mod ran;
 pub mod raw;
 pub mod recorder;
 pub mod replay;
+pub mod repository;
 pub mod restic;
 pub mod server;
 pub mod setup;
