@@ -88,6 +88,7 @@ on_every_backend![
     scrubbing::a_mark_that_is_younger_than_the_reading_stays,
     scrubbing::a_scrub_ends_where_files_cannot_be_told_now,
     vaults::a_hidden_file_is_gone_for_clients_and_there_in_views,
+    vaults::a_view_begins_with_creation_and_ends_before_the_deletion,
     vaults::a_view_is_neither_of_the_future_nor_older_than_the_retention,
     vaults::hidden_bytes_go_by_the_retention_and_two_days_later,
     vaults::raising_the_retention_holds_for_what_is_hidden,
@@ -104,6 +105,7 @@ on_every_backend![
     locks::locks_are_taken_while_nothing_can_be_written,
     told_hides::a_lost_catalog_brings_no_hidden_file_back,
     told_hides::an_older_catalog_hides_what_the_copies_tell,
+    told_hides::an_older_catalog_follows_a_name_from_file_to_file,
     told_hides::a_removed_vault_is_hidden_whatever_catalog_is_left,
     told_hides::many_copies_are_told_once_more_in_fewer,
 ];

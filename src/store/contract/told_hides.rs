@@ -79,6 +79,32 @@ pub(super) async fn an_older_catalog_hides_what_the_copies_tell(mut rig: Rig) {
     put(&old, &account, "/keys/leaked", b"another").await.expect("the name is free");
 }
 
+/// A revival hides the file that has a name and brings another back to it: one copy tells both, in any order.
+pub(super) async fn an_older_catalog_follows_a_name_from_file_to_file(mut rig: Rig) {
+    rig.take_vault().await;
+    let paths: Vec<String> = (0..8).map(|number| format!("/data/{number}")).collect();
+    for path in &paths {
+        rig.put(path, b"first").await.expect("the name is free");
+    }
+    rig.pass(SECOND_MICROS).await;
+    let first = rig.store.now().plus_micros(-SECOND_MICROS / 2);
+    for path in &paths {
+        rig.hide_one(path).await;
+        rig.put(path, b"second").await.expect("the name of a hidden file is free");
+    }
+    rig.store.tell_hides().await.expect("a copy is written");
+    rig.store.write_control().await.expect("the copy is written");
+    let (old, _folder) = rig.with_empty_catalog().await;
+    caught_up(&old).await;
+    rig.store.revive(&rig.fresh_account().await, first).await.expect("it can be revived");
+    caught_up(&old).await;
+    let account = rig.fresh_account().await;
+    for path in &paths {
+        let found = old.find(&account, &name(path)).await.expect("the catalog answers").expect("it is there");
+        assert_eq!(found.sha256, crate::model::digest::Sha256Digest::of(b"first"), "{path}");
+    }
+}
+
 /// The files of a removed vault have no other end than this.
 pub(super) async fn a_removed_vault_is_hidden_whatever_catalog_is_left(mut rig: Rig) {
     rig.take_vault().await;

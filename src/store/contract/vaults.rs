@@ -65,6 +65,24 @@ pub(super) async fn a_hidden_file_is_gone_for_clients_and_there_in_views(mut rig
     assert_eq!(rig.listed(View::Now, "/index/").await, Vec::<String>::new());
 }
 
+/// To the microsecond: from its creation on, and until just before its deletion; the same of a return.
+pub(super) async fn a_view_begins_with_creation_and_ends_before_the_deletion(mut rig: Rig) {
+    rig.take_vault().await;
+    let created_at = rig.put("/data/a", b"bytes").await.expect("the name is free").created_at;
+    let before = rig.later().await;
+    rig.hide("/data/a").await;
+    let (hidden_at, _) = (rig.store.now(), rig.later().await);
+    rig.store.revive(&rig.fresh_account().await, before).await.expect("it can be revived");
+    let (back_at, _) = (rig.store.now(), rig.later().await);
+    for (at, is_seen) in [(created_at, true), (hidden_at, false), (back_at, true)] {
+        assert_eq!(rig.seen(at, "/data/a").await.is_some(), is_seen, "{at:?}");
+        assert_eq!(rig.seen(at.plus_micros(-1), "/data/a").await.is_some(), !is_seen, "just before {at:?}");
+    }
+    rig.hide("/data/a").await;
+    let (hidden_at, _) = (rig.store.now(), rig.later().await);
+    assert!(rig.seen(hidden_at, "/data/a").await.is_none() && rig.seen(hidden_at.plus_micros(-1), "/data/a").await.is_some());
+}
+
 pub(super) async fn a_view_is_neither_of_the_future_nor_older_than_the_retention(mut rig: Rig) {
     rig.take_vault().await;
     let now = rig.later().await;
