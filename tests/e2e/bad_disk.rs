@@ -34,21 +34,25 @@ fn whichever_sync_of_a_put_fails_it_is_not_acknowledged_and_no_sync_follows() {
     server.expect_error("");
     let account = server.account();
     account.store("/before", tree::bytes(1, 100_000));
+    // An error of the disk, and what a file system says that has given up after one.
+    let failed = ["EIO", "EROFS"].map(|errno| fail_each_sync(&mut server, &account.user, errno)).concat().len();
+    figure("D6", "each sync of a PUT", &format!("{failed} of {failed} syncs failed once: 0 acknowledged, 0 syncs afterwards"), None);
+}
+
+/// As many PUTs as one has syncs; each time another one of them fails.
+fn fail_each_sync(server: &mut TestServer, user: &str, errno: &str) -> Vec<Sync> {
+    let rule = |when: usize| format!("inject=fsync,fdatasync:error={errno}:when={when}");
     let mut failed = Vec::new();
     // Those of the blob, which one thread makes, and then the catalog's, which another one makes.
     for when in 1..=MOST_SYNCS {
-        let Some(sync) =
-            fail_a_sync(&mut server, &format!("/{when}/deep/file"), &["-e", &format!("inject=fsync,fdatasync:error=EIO:when={when}")])
-        else {
-            break;
-        };
+        let Some(sync) = fail_a_sync(server, &format!("/{errno}-{when}/deep/file"), &["-e", &rule(when)]) else { break };
         failed.push(sync);
     }
     let log = server.data().join("catalog.db-wal").display().to_string();
-    failed.extend(fail_a_sync(&mut server, "/last", &["-P", &log, "-e", "inject=fsync,fdatasync:error=EIO:when=1"]));
+    failed.extend(fail_a_sync(server, &format!("/{errno}-last"), &["-P", &log, "-e", &rule(1)]));
     let names: Vec<&str> = failed.iter().map(|sync| sync.path.rsplit('/').next().unwrap_or_default()).collect();
-    assert!(names[1..] == ["deep", "3", &account.user, "blobs", "catalog.db-wal"], "{names:?}");
-    figure("D6", "each sync of a PUT", &format!("{0} of {0} syncs failed once: 0 acknowledged, 0 syncs afterwards", failed.len()), None);
+    assert!(names[1..] == ["deep", &format!("{errno}-3"), user, "blobs", "catalog.db-wal"], "{names:?}");
+    failed
 }
 
 /// One PUT during which one sync fails; `None` where none did. The server is a new one afterwards.

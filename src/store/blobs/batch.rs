@@ -197,7 +197,7 @@ fn give_name(root: &Root, staged: &mut StagingFile, path: &str, folders: &mut BT
 fn sync_all(root: &Root) -> Result<(), BlobError> {
     fail::fail_point!("staging-sync", |_| Ok(()));
     let began = Instant::now();
-    let outcome = rustix::fs::syncfs(&root.folder).doing(|| "syncing the file system of a batch of uploads".to_owned());
+    let outcome = rustix::fs::syncfs(&root.folder).writing(|| "syncing the file system of a batch of uploads".to_owned());
     root.batches.note_sync_of_all(began.elapsed());
     outcome
 }

@@ -27,6 +27,17 @@ impl BlobError {
         Self { fault: BlobFault::of(&source), doing: doing.into(), source }
     }
 
+    /// The same where what was being done was to write to an open file, or to sync. A file that is open for writing keeps everybody from
+    /// making its file system read-only. One that says so all the same has given up after an error of its disk, and it tells only some of
+    /// its callers of that error.
+    pub fn of_writing(doing: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        let error = Self::new(doing, source);
+        match Errno::from_io_error(&error.source) {
+            Some(Errno::ROFS) => Self { fault: BlobFault::Io, ..error },
+            _ => error,
+        }
+    }
+
     /// The same error for somebody else whom it hit.
     pub(super) fn again(&self) -> Self {
         let source = match self.source.raw_os_error() {
@@ -45,11 +56,17 @@ impl BlobError {
 /// Says what was being done when the system refused.
 pub(super) trait Doing<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, BlobError>;
+    /// For writes to an open file and for syncs: see [`BlobError::of_writing`].
+    fn writing(self, what: impl FnOnce() -> String) -> Result<T, BlobError>;
 }
 
 impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, BlobError> {
         self.map_err(|error| BlobError::new(what(), error))
+    }
+
+    fn writing(self, what: impl FnOnce() -> String) -> Result<T, BlobError> {
+        self.map_err(|error| BlobError::of_writing(what(), error))
     }
 }
 
@@ -80,5 +97,12 @@ mod tests {
             assert_eq!(BlobError::new("trying", errno).fault, fault, "{errno:?}");
         }
         assert_eq!(BlobError::refused("trying", "no").fault, BlobFault::Failed);
+    }
+
+    #[test]
+    fn a_file_system_that_turns_read_only_under_an_open_file_has_met_an_error_of_its_disk() {
+        for (errno, fault) in [(Errno::ROFS, BlobFault::Io), (Errno::NOSPC, BlobFault::Full), (Errno::NOTCONN, BlobFault::Unavailable)] {
+            assert_eq!(BlobError::of_writing("trying", errno).fault, fault, "{errno:?}");
+        }
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn make_folder(base: impl AsFd, path: &str) -> Result<(), BlobError> 
 /// Syncs an open folder, once: the error of a failed sync is the caller's, since a second one would only hide it.
 pub(super) fn sync(folder: impl AsFd, path: &str) -> Result<(), BlobError> {
     fail::fail_point!("folder-sync", |_| Ok(()));
-    rustix::fs::fsync(folder).doing(|| format!("syncing the folder {path}"))
+    rustix::fs::fsync(folder).writing(|| format!("syncing the folder {path}"))
 }
 
 /// Removes a name that may be gone already.

@@ -63,7 +63,7 @@ impl StagingFile {
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
-        self.file.write_all(bytes).doing(|| format!("writing the staging file {}", self.name))?;
+        self.file.write_all(bytes).writing(|| format!("writing the staging file {}", self.name))?;
         self.written_bytes += bytes.len() as u64;
         self.begin_write_back();
         Ok(())
@@ -82,7 +82,7 @@ impl StagingFile {
     /// Syncs the bytes. Never called twice: after a failed sync the second one would lie.
     pub(super) fn sync(&self) -> Result<(), BlobError> {
         fail::fail_point!("staging-sync", |_| Ok(()));
-        self.file.sync_all().doing(|| format!("syncing the staging file {}", self.name))
+        self.file.sync_all().writing(|| format!("syncing the staging file {}", self.name))
     }
 }
 

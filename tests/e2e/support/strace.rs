@@ -54,10 +54,10 @@ impl Strace {
                 Some(path) if call.contains("<unfinished") => begun.push((thread, path)),
                 _ if call.contains("resumed>") => {
                     if let Some(at) = begun.iter().position(|(began, _)| *began == thread) {
-                        syncs.push(Sync { path: begun.remove(at).1, has_failed: call.contains("EIO") });
+                        syncs.push(Sync { path: begun.remove(at).1, has_failed: call.contains(" = -1 E") });
                     }
                 }
-                Some(path) if call.contains("sync") => syncs.push(Sync { path, has_failed: call.contains("EIO") }),
+                Some(path) if call.contains("sync") => syncs.push(Sync { path, has_failed: call.contains(" = -1 E") }),
                 _ => {}
             }
         }

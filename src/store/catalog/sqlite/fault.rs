@@ -59,11 +59,13 @@ pub(super) fn of_commit(error: &Error, still_open: bool, is_full: bool) -> Fault
 }
 
 /// What an I/O error is, with the system's word for it: SQLite calls every refused write one but that of a full disk. A quota and a
-/// limit on file sizes are full disks, too, and a file system that was taken away may come back. A failed sync is never any of these.
+/// limit on file sizes are full disks, too, and a file system that was taken away may come back. A failed sync is never any of these, nor
+/// is a write to a file system that has turned read-only: nobody can make it so while the catalog is open, it has met a disk error.
 pub(super) fn of_io(extended: i32, system: Option<Errno>) -> Fault {
     match system {
         _ if matches!(extended, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => Fault::Io,
         _ if extended == ffi::SQLITE_IOERR_SHMSIZE => Fault::Full,
+        Some(Errno::ROFS) if matches!(extended, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE) => Fault::Io,
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Fault::Full,
         Some(Errno::ROFS | Errno::NOTCONN | Errno::NODEV | Errno::STALE | Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Fault::Unavailable,
         _ => Fault::Io,
@@ -126,7 +128,8 @@ mod tests {
             (ffi::SQLITE_IOERR_WRITE, Errno::IO, Fault::Io),
             (ffi::SQLITE_IOERR_WRITE, Errno::DQUOT, Fault::Full),
             (ffi::SQLITE_IOERR_WRITE, Errno::FBIG, Fault::Full),
-            (ffi::SQLITE_IOERR_WRITE, Errno::ROFS, Fault::Unavailable),
+            (ffi::SQLITE_IOERR_WRITE, Errno::ROFS, Fault::Io),
+            (ffi::SQLITE_IOERR_DELETE, Errno::ROFS, Fault::Unavailable),
             (ffi::SQLITE_IOERR_WRITE, Errno::NOTCONN, Fault::Unavailable),
             (ffi::SQLITE_IOERR_FSYNC, Errno::ROFS, Fault::Io),
             (ffi::SQLITE_IOERR_DIR_FSYNC, Errno::NOSPC, Fault::Io),
