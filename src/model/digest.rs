@@ -67,13 +67,6 @@ impl BlockSums {
         xxhash_rust::xxh3::xxh3_64(block)
     }
 
-    /// The sum of a block that lies in parts.
-    pub fn sum_of<'a>(parts: impl Iterator<Item = &'a [u8]>) -> u64 {
-        let mut block = xxhash_rust::xxh3::Xxh3Default::new();
-        parts.for_each(|part| block.update(part));
-        block.digest()
-    }
-
     pub fn block(&self, index: usize) -> Option<u64> {
         self.0.get(index).copied()
     }
@@ -88,6 +81,20 @@ impl BlockSums {
         let (sums, rest) = bytes.as_chunks::<8>();
         let fits = rest.is_empty() && sums.len() as u64 == size_bytes.div_ceil(BLOCK_BYTES);
         fits.then(|| Self(sums.iter().map(|sum| u64::from_le_bytes(*sum)).collect()))
+    }
+}
+
+/// The sum of a block that comes in parts.
+#[derive(Default)]
+pub struct BlockSum(xxhash_rust::xxh3::Xxh3Default);
+
+impl BlockSum {
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    pub fn finish(&self) -> u64 {
+        self.0.digest()
     }
 }
 
@@ -154,7 +161,9 @@ mod tests {
         assert_eq!(sha256, Sha256Digest::of(&bytes));
         let whole: Vec<u64> = bytes.chunks(BLOCK_BYTES as usize).map(BlockSums::sum).collect();
         assert_eq!(sums, BlockSums::new(whole.clone()));
-        assert_eq!(BlockSums::sum_of(bytes[..BLOCK_BYTES as usize].chunks(70_001)), whole[0]);
+        let mut in_parts = BlockSum::default();
+        bytes[..BLOCK_BYTES as usize].chunks(70_001).for_each(|part| in_parts.update(part));
+        assert_eq!(in_parts.finish(), whole[0]);
         assert_eq!(BlockSums::from_bytes(&sums.to_bytes(), bytes.len() as u64), Some(sums.clone()));
         assert_eq!(BlockSums::from_bytes(&sums.to_bytes(), 1), None);
     }

@@ -11,6 +11,7 @@ mod adopt;
 pub mod background;
 mod backup;
 pub mod blobs;
+mod block;
 pub mod bursts;
 pub mod catalog;
 pub mod check;
@@ -80,6 +81,8 @@ struct Inner {
     suspension: Suspension,
     /// Places on blocking threads for those that write, who may have to wait long for a disk: the other threads are for reading.
     writers: Arc<Semaphore>,
+    /// Held by each upload that is under way.
+    uploading: Arc<()>,
     /// What downloads read into.
     pieces: Arc<Pieces>,
     /// Locks that could not be written.

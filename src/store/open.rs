@@ -107,6 +107,7 @@ impl Store {
             last_space: LastSpace::default(),
             suspension: Suspension::default(),
             writers: Arc::new(tokio::sync::Semaphore::new(super::WRITERS)),
+            uploading: Arc::default(),
             pieces: Arc::default(),
             locks: super::locks::HeldLocks::default(),
             tasks,

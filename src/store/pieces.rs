@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 /// How many bytes a piece holds.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
-/// Blocks are read ahead while fewer pieces are in use than this, 32 MiB in all: with more downloads than that each has one block.
-const AMPLE: usize = 512;
+/// While fewer pieces are in use than this, 24 MiB in all, downloads hold whole blocks and have the next one read ahead. With more
+/// downloads than that each holds a few pieces.
+pub(super) const AMPLE: usize = 384;
 /// So many pieces are kept though nobody uses as many.
 const KEPT: usize = 32;
 
@@ -32,7 +33,16 @@ pub(super) struct Piece {
 impl Pieces {
     /// Room for [`PIECE_BYTES`], empty.
     pub(super) fn take(self: &Arc<Self>) -> Piece {
-        let mut state = self.state();
+        self.take_from(self.state())
+    }
+
+    /// The same for whoever can do without; `None` where memory is not ample.
+    pub(super) fn take_spare(self: &Arc<Self>) -> Option<Piece> {
+        let state = self.state();
+        (state.in_use < AMPLE).then(|| self.take_from(state))
+    }
+
+    fn take_from(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Piece {
         state.in_use += 1;
         let free = state.free.pop();
         drop(state);
@@ -121,9 +131,9 @@ mod tests {
     fn no_more_is_kept_than_is_in_use() {
         let pieces = Arc::new(Pieces::default());
         let mut crowd: Vec<Piece> = (0..AMPLE).map(|_| pieces.take()).collect();
-        assert!(!pieces.are_ample());
+        assert!(!pieces.are_ample() && pieces.take_spare().is_none());
         crowd.truncate(100);
-        assert!(pieces.are_ample());
+        assert!(pieces.are_ample() && pieces.take_spare().is_some());
         assert_eq!(pieces.state().free.len(), 100);
         crowd.clear();
         assert_eq!(pieces.state().free.len(), KEPT);

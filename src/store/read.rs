@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::blobs::{BlobError, BlobFault, BlobKey, BlobReader};
+use super::block::{Block, Later, Part, Parts, end_of_block};
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::visit::Visit;
 use super::{Error, Result, Store, rows};
@@ -15,7 +16,7 @@ use crate::model::digest::{BLOCK_BYTES, BlockSums};
 use crate::model::stored_file::{FileState, StoredFile};
 
 /// The next block is read as soon as no more than so many pieces of the one before are left, while memory is ample: a transfer
-/// holds a block and a half, and of many at once each holds one block.
+/// holds a block and a half, and of many at once each holds the piece that it sends and a few more.
 const PIECES_LEFT: usize = 8;
 
 /// Verified bytes of one file, a piece at a time, while the next block is read.
@@ -28,7 +29,7 @@ pub struct Download {
     /// Where the first block begins that was not read yet.
     unread: u64,
     /// Verified, to be handed out.
-    pieces: VecDeque<Bytes>,
+    parts: VecDeque<Part>,
     ahead: Ahead,
 }
 
@@ -41,11 +42,11 @@ enum Ahead {
     Gone,
 }
 
-/// A block that was read: its verified bytes as far as they are wanted, `None` where they do not match their sum.
+/// A block that was read, or pieces of it again: the bytes that are wanted.
 struct ReadBlock {
     reader: Box<dyn BlobReader>,
     index: u64,
-    outcome: Result<Option<VecDeque<Bytes>>, BlobError>,
+    outcome: Parts,
 }
 
 impl Store {
@@ -72,9 +73,9 @@ impl Store {
             None => return Err(Error::Internal("a file's block sums are missing or of another format".into())),
         };
         let (key, size_bytes) = (BlobKey::of(file), file.size_bytes);
-        if let Some(pieces) = self.cached(&key, size_bytes, &range, &sums) {
+        if let Some(parts) = self.cached(&key, size_bytes, &range, &sums) {
             let unread = end_of_block(range.start);
-            return Ok(Download { store: self.clone(), file: file.clone(), sums, left: range, unread, pieces, ahead: Ahead::Gone });
+            return Ok(Download { store: self.clone(), file: file.clone(), sums, left: range, unread, parts, ahead: Ahead::Gone });
         }
         let first = Block::holding(range.start, &range, size_bytes, &sums);
         let memory = Arc::clone(&self.inner.pieces);
@@ -84,7 +85,7 @@ impl Store {
                 let found = reader.size_bytes();
                 // The first block is read by the way: a small file costs one visit to a blocking thread.
                 let ahead = match first {
-                    Some(block) if found == size_bytes => Ahead::Read(block.read(reader, &memory)),
+                    Some(block) if found == size_bytes => Ahead::Read(ReadBlock::read(reader, &block, &memory)),
                     _ => Ahead::Idle(reader),
                 };
                 Ok((found, ahead))
@@ -100,16 +101,15 @@ impl Store {
             Ahead::Read(_) => end_of_block(range.start),
             _ => range.start,
         };
-        Ok(Download { store: self.clone(), file: file.clone(), sums, left: range, unread, pieces: VecDeque::new(), ahead })
+        Ok(Download { store: self.clone(), file: file.clone(), sums, left: range, unread, parts: VecDeque::new(), ahead })
     }
 
     /// The wanted bytes of a small blob that lies in memory and matches its sum. Whatever is the matter with any other, a blocking thread
     /// finds out.
-    fn cached(&self, key: &BlobKey, size_bytes: u64, range: &Range<u64>, sums: &BlockSums) -> Option<VecDeque<Bytes>> {
+    fn cached(&self, key: &BlobKey, size_bytes: u64, range: &Range<u64>, sums: &BlockSums) -> Option<VecDeque<Part>> {
         let length = usize::try_from(size_bytes).ok().filter(|length| *length <= PIECE_BYTES)?;
         let block = Block::holding(range.start, range, size_bytes, sums)?;
-        let bytes = Bytes::from(self.inner.blobs.read_cached(key, length)?);
-        block.matches(std::slice::from_ref(&bytes)).then(|| block.wanted_of(vec![bytes]))
+        block.of_piece(self.inner.blobs.read_cached(key, length)?.into())
     }
 
     /// Whether the file's row or the time says that its bytes may be gone.
@@ -147,29 +147,52 @@ impl Download {
         if self.left.is_empty() {
             return Ok(None);
         }
-        if self.pieces.is_empty() {
-            self.pieces = self.block().await?;
+        if self.parts.is_empty() {
+            self.read_ahead();
+            self.parts = self.outcome().await?;
         }
-        let piece = self.pieces.pop_front().expect("a block that is read holds wanted bytes");
+        if let Some(Part::Later(_)) = self.parts.front() {
+            self.read_again().await?;
+        }
+        let Some(Part::Ready(piece)) = self.parts.pop_front() else {
+            return Err(Error::Internal("a block that is read holds no wanted bytes".into()));
+        };
         self.left.start += piece.len() as u64;
-        if self.pieces.len() <= PIECES_LEFT && self.store.inner.pieces.are_ample() {
+        let is_in_memory = self.parts.len() <= PIECES_LEFT && self.parts.iter().all(|part| matches!(part, Part::Ready(_)));
+        if is_in_memory && self.store.inner.pieces.are_ample() {
             self.read_ahead();
         }
         Ok(Some(piece))
     }
 
-    /// The pieces of the block that comes next.
-    async fn block(&mut self) -> Result<VecDeque<Bytes>> {
-        self.read_ahead();
+    /// Brings the first pieces of the block that lie in memory no more back into it.
+    async fn read_again(&mut self) -> Result<()> {
+        let Ahead::Idle(reader) = std::mem::replace(&mut self.ahead, Ahead::Gone) else {
+            return Err(Error::Internal("a block was read ahead before the one before it was in memory".into()));
+        };
+        let (these, memory) = (Later::first(&self.parts), Arc::clone(&self.store.inner.pieces));
+        let index = self.left.start / BLOCK_BYTES;
+        self.ahead = Ahead::Reading(tokio::task::spawn_blocking(move || {
+            let mut reader = reader;
+            let outcome = Later::read(&these, &mut *reader, &memory);
+            ReadBlock { reader, index, outcome }
+        }));
+        let again = self.outcome().await?;
+        self.parts.iter_mut().zip(again).for_each(|(part, read)| *part = read);
+        Ok(())
+    }
+
+    /// What was read.
+    async fn outcome(&mut self) -> Result<VecDeque<Part>> {
         let ReadBlock { reader, index, outcome } = match std::mem::replace(&mut self.ahead, Ahead::Gone) {
             Ahead::Read(block) => block,
             Ahead::Reading(task) => task.await.map_err(|panic| Error::Internal(panic.into()))?,
             Ahead::Idle(_) | Ahead::Gone => return Err(Error::Internal("a download went on after it had failed".into())),
         };
         match outcome {
-            Ok(Some(pieces)) => {
+            Ok(Some(parts)) => {
                 self.ahead = Ahead::Idle(reader);
-                Ok(pieces)
+                Ok(parts)
             }
             Ok(None) => Err(self.store.damaged(&self.file, format!("block {index} does not match its sum").into()).await),
             Err(error) => Err(self.store.blob_read_failed(&self.file, error).await),
@@ -183,7 +206,7 @@ impl Download {
                 Some(block) => {
                     self.unread = end_of_block(self.unread);
                     let memory = Arc::clone(&self.store.inner.pieces);
-                    Ahead::Reading(tokio::task::spawn_blocking(move || block.read(reader, &memory)))
+                    Ahead::Reading(tokio::task::spawn_blocking(move || ReadBlock::read(reader, &block, &memory)))
                 }
                 None => Ahead::Idle(reader),
             },
@@ -192,85 +215,10 @@ impl Download {
     }
 }
 
-/// Where the block ends that holds the byte at `offset`.
-const fn end_of_block(offset: u64) -> u64 {
-    (offset / BLOCK_BYTES + 1) * BLOCK_BYTES
-}
-
-/// One block to read: where it lies, its sum, and which of its bytes are wanted.
-struct Block {
-    index: u64,
-    length: usize,
-    sum: Option<u64>,
-    wanted: Range<usize>,
-}
-
-impl Block {
-    /// The block with the byte at `offset`; `None` where `range` wants nothing from there on.
-    fn holding(offset: u64, range: &Range<u64>, size_bytes: u64, sums: &BlockSums) -> Option<Self> {
-        if offset >= range.end {
-            return None;
-        }
-        let index = offset / BLOCK_BYTES;
-        let first = index * BLOCK_BYTES;
-        let length = BLOCK_BYTES.min(size_bytes - first);
-        let within = |offset: u64| usize::try_from(offset.saturating_sub(first).min(length)).expect("a block is 1 MiB");
-        let sum = usize::try_from(index).ok().and_then(|index| sums.block(index));
-        Some(Self { index, length: within(first + length), sum, wanted: within(range.start)..within(range.end) })
-    }
-
-    /// Reads it whole and checks its sum, past the cache a second time where that does not match. Blocking.
-    fn read(self, mut reader: Box<dyn BlobReader>, memory: &Arc<Pieces>) -> ReadBlock {
-        let outcome = self.verified(&mut *reader, memory);
-        ReadBlock { reader, index: self.index, outcome }
-    }
-
-    fn verified(&self, reader: &mut dyn BlobReader, memory: &Arc<Pieces>) -> Result<Option<VecDeque<Bytes>>, BlobError> {
-        let first = self.index * BLOCK_BYTES;
-        for attempt in 0..2 {
-            if attempt > 0 {
-                reader.forget_cache(first, self.length as u64);
-            }
-            let pieces = match self.pieces(reader, memory, first) {
-                Err(error) if attempt == 0 && error.fault == BlobFault::Io => continue,
-                outcome => outcome?,
-            };
-            if self.matches(&pieces) {
-                return Ok(Some(self.wanted_of(pieces)));
-            }
-        }
-        Ok(None)
-    }
-
-    fn matches(&self, pieces: &[Bytes]) -> bool {
-        let count: usize = pieces.iter().map(Bytes::len).sum();
-        count == self.length && Some(BlockSums::sum_of(pieces.iter().map(|piece| &piece[..]))) == self.sum
-    }
-
-    /// The bytes of the block as they are now; fewer where the blob ends.
-    fn pieces(&self, reader: &mut dyn BlobReader, memory: &Arc<Pieces>, first: u64) -> Result<Vec<Bytes>, BlobError> {
-        let piece = |start: usize| {
-            let (offset, length) = (first + start as u64, PIECE_BYTES.min(self.length - start));
-            if length == PIECE_BYTES {
-                let mut piece = memory.take();
-                reader.append_at(piece.bytes_mut(), offset, length)?;
-                return Ok(piece.into_bytes());
-            }
-            let mut bytes = Vec::new();
-            reader.append_at(&mut bytes, offset, length)?;
-            Ok(Bytes::from(bytes))
-        };
-        (0..self.length).step_by(PIECE_BYTES).map(piece).collect()
-    }
-
-    fn wanted_of(&self, pieces: Vec<Bytes>) -> VecDeque<Bytes> {
-        let mut start = 0;
-        let cut = |piece: Bytes| {
-            let within = |offset: usize| offset.saturating_sub(start).min(piece.len());
-            let wanted = within(self.wanted.start)..within(self.wanted.end);
-            start += piece.len();
-            piece.slice(wanted)
-        };
-        pieces.into_iter().map(cut).filter(|piece| !piece.is_empty()).collect()
+impl ReadBlock {
+    /// Blocking.
+    fn read(mut reader: Box<dyn BlobReader>, block: &Block, memory: &Arc<Pieces>) -> Self {
+        let outcome = block.read(&mut *reader, memory);
+        Self { reader, index: block.index, outcome }
     }
 }

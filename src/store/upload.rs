@@ -18,6 +18,9 @@ use crate::model::stored_file::StoredFile;
 
 /// Bytes collected before a blocking thread hashes and writes them. Two such buffers are in use at once.
 const BUFFER_BYTES: usize = 256 * 1024;
+/// The same for whoever comes while so many uploads are under way: a crowd keeps the threads busy with less.
+const CROWD: usize = 16;
+const CROWD_BUFFER_BYTES: usize = 128 * 1024;
 
 /// What an upload of unknown length promises at a time.
 const STEP_BYTES: u64 = 16 << 20;
@@ -36,7 +39,11 @@ pub struct Upload {
     promised: u64,
     received: u64,
     buffer: Vec<u8>,
+    /// The buffer is handed over with so many bytes in it.
+    buffer_bytes: usize,
     sink: Sinking,
+    /// Counts this upload among those that are under way.
+    _present: Arc<()>,
     /// When the account was last seen open.
     seen_open_at: Instant,
     /// The SHA-256 of the damaged file whose row this upload takes, where its bytes are the same.
@@ -147,7 +154,9 @@ impl Store {
         let most_bytes = match length {
             Length::Exactly(bytes) | Length::AtMost(bytes) => bytes,
         };
-        let room = usize::try_from(most_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+        let present = Arc::clone(&self.inner.uploading);
+        let buffer_bytes = if Arc::strong_count(&present) > CROWD { CROWD_BUFFER_BYTES } else { BUFFER_BYTES };
+        let room = usize::try_from(most_bytes).unwrap_or(buffer_bytes).min(buffer_bytes);
         Ok(Upload {
             store: self.clone(),
             account,
@@ -157,6 +166,8 @@ impl Store {
             promised: size_bytes,
             received: 0,
             buffer: Vec::with_capacity(room),
+            buffer_bytes,
+            _present: present,
             sink: Sinking::Idle(sink),
             seen_open_at: Instant::now(),
         })
@@ -188,10 +199,10 @@ impl Upload {
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(BUFFER_BYTES - self.buffer.len()));
+            let (now, later) = rest.split_at(rest.len().min(self.buffer_bytes - self.buffer.len()));
             self.buffer.extend_from_slice(now);
             rest = later;
-            if self.buffer.len() == BUFFER_BYTES {
+            if self.buffer.len() == self.buffer_bytes {
                 self.hand_over().await?;
             }
         }
