@@ -4,8 +4,6 @@
 //! The server runs on a disk that records every write and every flush, and the clients note how much was recorded when each 201
 //! arrived. Then the disk is made anew as a cut at a random moment may have left it, is mounted, and a server starts on it.
 
-use std::time::Duration;
-
 use crate::support::aftermath::{Findings, look, look_at_each};
 use crate::support::clock::TestClock;
 use crate::support::disk::Disk;
@@ -17,7 +15,7 @@ use crate::support::replay::Replay;
 use crate::support::setup::Setup;
 use crate::support::tree::random;
 use crate::support::workload::Workload;
-use crate::support::{is_nightly, say, skip_nightly, skip_without_root};
+use crate::support::{SOON, is_nightly, say, skip_nightly, skip_without_root, wait_until};
 
 #[test]
 fn a_power_cut_on_ext4_loses_nothing_acknowledged_and_shows_nothing_torn() {
@@ -201,6 +199,9 @@ fn live_cuts_on(kind: FileSystem) {
     figure("D4", kind.name(), &text, Some(0x5EED_D400));
 }
 
+/// Files that are stored before a cut, about: those of five fit on each disk.
+const MOST_BEFORE_A_CUT: u64 = 600;
+
 /// Answers how many files were acknowledged.
 fn live_cuts_of_one_disk(kind: FileSystem, cuts: u64, seed: &mut u64) -> usize {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -215,12 +216,14 @@ fn live_cuts_of_one_disk(kind: FileSystem, cuts: u64, seed: &mut u64) -> usize {
     let press = Press::new(&server, TestClock::new());
     for cut in 0..cuts {
         server.expect_error("");
-        let wait = Duration::from_millis(random(seed, 300));
+        let (power, stored) = (disk.prepare_cut(), press.kept());
+        // Nothing tells the moment of a cut: it is random, and the seed is printed. It is counted in files and not in time, so that the
+        // disk is large enough however fast they come: a full disk would refuse them before the cut.
+        let moment = stored + usize::try_from(random(seed, MOST_BEFORE_A_CUT)).expect("small");
         let refused = press.until_refused(&server, cut, || {
-            // Nothing tells the moment of a cut: it is random, and the seed is printed.
-            std::thread::sleep(wait);
+            wait_until("the moment of the cut has come", SOON, || press.kept() >= moment);
             press.set_in_doubt(true);
-            disk.shut_down();
+            power.happen();
         });
         press.set_in_doubt(false);
         assert!(refused.iter().all(|status| [500, 503].contains(status)), "every refusal says that the server cannot: {refused:?}");

@@ -1,7 +1,8 @@
 //! Real file systems on a loop device.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::mount::{UnmountFlags, unmount};
@@ -92,11 +93,17 @@ impl LoopDisk {
         run(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.at)).expect("a mounted disk is remounted");
     }
 
-    /// Stops the file system as a power cut does: nothing more of it reaches the disk. ext4 and xfs know how.
-    pub fn shut_down(&self) {
+    /// A power cut, ready to happen.
+    pub fn prepare_cut(&self) -> Cut {
         // EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN are one number; 2 is "without flushing the log".
-        let script = "import fcntl,os,struct,sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
-        run(Command::new("python3").args(["-c", script]).arg(&self.at)).expect("the file system shuts down");
+        let script = "import fcntl,os,struct,sys; disk=os.open(sys.argv[1], os.O_RDONLY); print(flush=True); input(); \
+                      fcntl.ioctl(disk, 0x8004587D, struct.pack('I', 2))";
+        let mut command = Command::new("python3");
+        command.args(["-c", script]).arg(&self.at).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("python3 runs");
+        let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
+        output.read_line(&mut String::new()).expect("it opens the disk");
+        Cut { process }
     }
 
     /// Unmounts it and waits until it is written.
@@ -113,6 +120,19 @@ impl Drop for LoopDisk {
             std::thread::sleep(Duration::from_millis(5));
         }
         let _ = unmount(&self.at, UnmountFlags::DETACH);
+    }
+}
+
+/// Stops a file system as a power cut does: nothing more of it reaches the disk. ext4 and xfs know how.
+pub struct Cut {
+    process: Child,
+}
+
+impl Cut {
+    /// Now.
+    pub fn happen(mut self) {
+        self.process.stdin.take().expect("a pipe").write_all(b"\n").expect("it waits");
+        assert!(self.process.wait().expect("it ends").success(), "the file system shuts down");
     }
 }
 
