@@ -10,6 +10,7 @@ pub mod instant;
 pub mod repository;
 pub mod retention;
 pub mod schedule;
+pub mod selection;
 pub mod size;
 pub mod stored_file;
 pub mod time_zone;
