@@ -45,7 +45,8 @@ impl fmt::Display for AccountId {
     }
 }
 
-/// A secret of 22 random letters and digits: an account's password, a session's token. Prints redacted.
+/// A secret: 22 random letters and digits (an account's or a user's password, a session's token), or 32 hexadecimal digits (a user's
+/// API key or token). Prints redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -53,6 +54,13 @@ impl Secret {
     /// 131 bits from the operating system's source.
     pub fn random() -> Self {
         Self(random_text(SECRET_LETTERS, SECRET_LENGTH))
+    }
+
+    /// 128 bits from the operating system's source, as 32 hexadecimal digits in lower case.
+    pub fn random_hex() -> Self {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system's random source answers");
+        Self(data_encoding::HEXLOWER.encode(&bytes))
     }
 
     /// A secret as somebody sent it: anything, since it is only ever hashed and compared.
@@ -63,6 +71,11 @@ impl Secret {
     /// Whether `text` has the shape of a secret that we make.
     pub fn is_well_formed(text: &str) -> bool {
         text.len() == SECRET_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    }
+
+    /// Whether `text` has the shape of what [`Secret::random_hex`] makes.
+    pub fn is_hex(text: &str) -> bool {
+        text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     }
 
     /// The plain text, for the one place that shows it.
@@ -182,6 +195,8 @@ mod tests {
             let id = AccountId::random();
             assert_eq!(id.as_str().parse(), Ok(id.clone()));
             assert!(Secret::is_well_formed(Secret::random().reveal()));
+            assert!(Secret::is_hex(Secret::random_hex().reveal()));
+            assert_ne!(Secret::random_hex(), Secret::random_hex());
         }
         for bad in ["", "ABCDE", "ABCDEFG", "abcdef", "ABC-EF", "ABCDÉ"] {
             assert_eq!(bad.parse::<AccountId>(), Err(AccountIdError), "{bad}");

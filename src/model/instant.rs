@@ -60,6 +60,12 @@ impl Instant {
         jiff::Timestamp::from_microsecond(self.0).map_or_else(|_| "never".to_owned(), |stamp| format!("{stamp:.6}"))
     }
 
+    /// The same with three digits behind the point, rounded down: what identity services send.
+    pub fn rfc3339_millis(self) -> String {
+        let millis = self.0.div_euclid(1_000);
+        jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "never".to_owned(), |stamp| format!("{stamp:.3}"))
+    }
+
     /// `20261120T120000Z`, the spelling inside blob keys; years 0 to 9999.
     pub fn compact(self) -> String {
         jiff::Timestamp::from_second(self.seconds())
@@ -109,6 +115,12 @@ mod tests {
         let instant = Instant::from_micros(1_795_176_000_000_120);
         assert_eq!(instant.rfc3339_micros(), "2026-11-20T12:00:00.000120Z");
         assert_eq!(crate::model::view::parse_time(&instant.rfc3339_micros()), Some(instant));
+    }
+
+    #[test]
+    fn milliseconds_always_have_three_digits() {
+        assert_eq!(Instant::from_seconds(1_795_176_000).rfc3339_millis(), "2026-11-20T12:00:00.000Z");
+        assert_eq!(Instant::from_micros(1_795_176_000_007_999).rfc3339_millis(), "2026-11-20T12:00:00.007Z");
     }
 
     #[test]

@@ -25,6 +25,7 @@ impl Store {
             self.every(SECOND, &shutdown, "expiry", || async { self.expire_due(&shutdown).await.map(note_expired) }),
             self.every(HOUR, &shutdown, "removing doomed bytes", || async { self.remove_doomed().await.map(drop) }),
             self.every(HOUR, &shutdown, "forgetting sessions", || self.forget_sessions()),
+            self.every(HOUR, &shutdown, "forgetting tokens", || self.forget_tokens()),
             self.every(HOUR, &shutdown, "forgetting locks", || self.forget_locks()),
             self.every(30 * SECOND, &shutdown, "telling of hides", || self.tell_hides()),
             self.every(DAY, &shutdown, "forgetting ended files", || self.forget_ended()),

@@ -1,4 +1,5 @@
-//! Small copies of the accounts under `blobs/.control/`: hashes only, so that a lost catalog gives everybody back their access URL.
+//! Small copies of accounts and users under `blobs/.control/`: hashes only, so that a lost catalog gives everybody back their access
+//! URL, and their API key.
 //!
 //! One is written with each change, before the change is reported done, and once a day; the newest are kept. A copy
 //! carries the number of the change it holds, so that an older catalog notices that it is older. It also names the blobs that were
@@ -10,7 +11,7 @@ use super::accounts::{insert_account, put_history};
 use super::blobs::{BlobError, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
 use super::hide::hide_where;
-use super::{Error, Result, Store, adopt, rows, sessions};
+use super::{Error, Result, Store, adopt, rows, sessions, user_copies};
 use crate::fault_point;
 use crate::model::access::SecretHash;
 use crate::model::account::{Account, Kind};
@@ -30,6 +31,9 @@ pub(super) struct ControlCopy {
     /// Guarded time when it was written, in microseconds.
     pub(super) written_at: i64,
     accounts: Vec<AccountCopy>,
+    /// `None` in a copy from before there were users: it says nothing of them.
+    #[serde(default)]
+    users: Option<user_copies::UserCopies>,
     /// Keys and sizes of blobs whose name was held by other bytes.
     #[serde(default)]
     set_aside: Vec<(String, u64)>,
@@ -150,6 +154,9 @@ pub(super) fn load(connection: &mut dyn Connection, copy: &ControlCopy, now: Ins
             }
         }
     }
+    if let Some(users) = &copy.users {
+        brought.extend(user_copies::load(connection, users)?);
+    }
     for (path, size_bytes) in &copy.set_aside {
         if let Some(key) = BlobKey::parse(path) {
             adopt::set_aside(connection, &key, *size_bytes)?;
@@ -189,9 +196,10 @@ fn snapshot(connection: &mut dyn Connection, now: Instant) -> std::result::Resul
     // The number first: a change that comes between is in the accounts and will be copied again.
     let change = change_number(connection)?;
     let accounts = rows::accounts(connection, true)?.iter().map(AccountCopy::of).collect();
+    let users = Some(user_copies::snapshot(connection)?);
     let store_id = rows::get(connection, "store_id")?.unwrap_or_default();
     let set_aside = adopt::all_set_aside(connection)?;
-    Ok(ControlCopy { format: 1, store_id, change, written_at: now.micros(), accounts, set_aside })
+    Ok(ControlCopy { format: 1, store_id, change, written_at: now.micros(), accounts, users, set_aside })
 }
 
 fn change_number(connection: &mut dyn Connection) -> std::result::Result<i64, CatalogError> {
@@ -233,7 +241,15 @@ fn decode(name: &str, bytes: &[u8]) -> Option<ControlCopy> {
 impl ControlCopy {
     /// A copy without accounts that was written then.
     pub(super) fn empty(written_at: Instant) -> Self {
-        Self { format: 1, store_id: String::new(), change: 0, written_at: written_at.micros(), accounts: Vec::new(), set_aside: Vec::new() }
+        Self {
+            format: 1,
+            store_id: String::new(),
+            change: 0,
+            written_at: written_at.micros(),
+            accounts: Vec::new(),
+            users: None,
+            set_aside: Vec::new(),
+        }
     }
 }
 

@@ -37,9 +37,12 @@ mod scrub;
 pub mod sessions;
 mod suspension;
 pub mod time;
+pub mod tokens;
 mod told;
 mod twin;
 pub mod upload;
+mod user_copies;
+pub mod users;
 mod verify;
 pub mod visit;
 

@@ -77,13 +77,13 @@ impl Store {
     }
 
     async fn fill(&self, copy: Option<control::ControlCopy>, moved_aside: Vec<String>) -> Result<RebuildReport> {
-        let mut lost = vec!["all sessions: make new ones".to_owned()];
+        let mut lost = vec!["all sessions and tokens: make new ones".to_owned()];
         match copy {
             Some(copy) => {
                 let now = self.now();
                 self.write(move |connection| control::load(connection, &copy, now)).await?;
             }
-            None => lost.push("all accounts: there is no whole copy of them under blobs/.control/".to_owned()),
+            None => lost.push("all accounts and users: there is no whole copy of them under blobs/.control/".to_owned()),
         }
         self.load_newer_hides().await?;
         let accounts = self.accounts().await?.len();

@@ -55,19 +55,25 @@ impl Connection for Counting<'_> {
     }
 }
 
+/// What `look_up` finds, and how many statements it takes.
+pub(super) async fn counted<T, F>(rig: &Rig, look_up: F) -> (T, usize)
+where
+    T: Send + 'static,
+    F: FnOnce(&mut dyn Connection) -> Result<T> + Send + 'static,
+{
+    let count = move |inner: &mut dyn Connection| {
+        let mut counting = Counting { inner, statements: 0 };
+        Ok((look_up(&mut counting)?, counting.statements))
+    };
+    rig.store.read(count).await.expect("the catalog answers")
+}
+
 pub(super) async fn a_look_up_is_one_statement_whatever_it_finds(rig: Rig) {
     let change = AccountChange { retention: Some(Retention::from_days(90).expect("in range")), ..AccountChange::default() };
     rig.store.change_account(&rig.account.id, change).await.expect("the account exists");
     let unknown: AccountId = if rig.account.id.as_str() == "ZZZZZZ" { "AAAAAA" } else { "ZZZZZZ" }.parse().expect("a good id");
     for (id, is_known) in [(rig.account.id.clone(), true), (unknown, false)] {
-        let (found, statements) = rig
-            .store
-            .read(move |inner| {
-                let mut counting = Counting { inner, statements: 0 };
-                Ok((rows::account(&mut counting, &id)?, counting.statements))
-            })
-            .await
-            .expect("the catalog answers");
+        let (found, statements) = counted(&rig, move |connection| rows::account(connection, &id)).await;
         assert_eq!((found.is_some(), statements), (is_known, 1));
         assert!(found.is_none_or(|account| account.retention.spans().len() == 2), "with its whole history");
     }
@@ -76,14 +82,6 @@ pub(super) async fn a_look_up_is_one_statement_whatever_it_finds(rig: Rig) {
     let live = rig.store.make_session(&rig.account).await.expect("a session can be made");
     for token in [live, ended, Secret::random()] {
         let (hash, now) = (token.hash(), rig.store.now());
-        let statements = rig
-            .store
-            .read(move |inner| {
-                let mut counting = Counting { inner, statements: 0 };
-                sessions::look_up(&mut counting, &hash, now).map(|_| counting.statements)
-            })
-            .await
-            .expect("the catalog answers");
-        assert_eq!(statements, 1);
+        assert_eq!(counted(&rig, move |connection| sessions::look_up(connection, &hash, now)).await.1, 1);
     }
 }

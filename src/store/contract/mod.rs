@@ -14,7 +14,10 @@ mod recovery;
 mod rig;
 mod scrubbing;
 mod told_hides;
+mod tokens;
 mod uploads;
+mod user_copies;
+mod users;
 mod vault_lives;
 mod vaults;
 
@@ -108,4 +111,19 @@ on_every_backend![
     told_hides::an_older_catalog_follows_a_name_from_file_to_file,
     told_hides::a_removed_vault_is_hidden_whatever_catalog_is_left,
     told_hides::many_copies_are_told_once_more_in_fewer,
+    users::the_first_user_of_a_tenant_owns_it_and_later_ones_observe,
+    users::new_tenants_are_numbered_from_100000_and_no_number_is_given_twice,
+    users::a_name_has_one_user_and_no_id_comes_back,
+    users::a_change_holds_at_once_and_a_missing_user_is_not_found,
+    users::secrets_are_kept_as_hashes_alone,
+    users::a_login_costs_one_statement_whoever_it_names,
+    tokens::a_token_lasts_24_hours_and_is_forgotten_then,
+    tokens::other_roles_hold_for_tokens_that_are_there,
+    tokens::rotating_disabling_moving_and_removing_end_tokens_at_once,
+    tokens::no_token_is_made_for_a_user_that_was_changed_meanwhile,
+    tokens::the_1001st_token_ends_the_oldest,
+    tokens::of_a_rotation_and_logins_at_one_time_no_token_of_the_old_secrets_is_left,
+    user_copies::a_lost_catalog_gets_its_users_back_and_no_number_twice,
+    user_copies::an_older_catalog_follows_the_users_of_the_newest_copy,
+    user_copies::a_copy_from_before_there_were_users_takes_none_away,
 ];
