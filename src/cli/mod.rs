@@ -11,7 +11,9 @@ mod check;
 mod clock;
 mod completions;
 mod config;
+mod confirm;
 mod console;
+mod destination;
 mod failure;
 mod man;
 mod process;
@@ -21,6 +23,7 @@ mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
+mod user;
 mod vault;
 
 use std::ffi::OsString;
@@ -58,6 +61,9 @@ enum Command {
     /// Add, show and change accounts, beside a running server or without one
     #[command(subcommand)]
     Account(account::Command),
+    /// Add, show and change users of the Cloud Backup API, beside a running server or without one
+    #[command(subcommand)]
+    User(user::Command),
     /// Read every file against its digest; exit 3 when something is damaged
     Check(check::Check),
     /// Copy the catalog, or make it anew from the files
@@ -115,6 +121,7 @@ impl Cli {
         match self.command {
             None | Some(Command::Serve) => serve::run(settings, console),
             Some(Command::Account(command)) => account::run(command, &settings, console),
+            Some(Command::User(command)) => user::run(command, &settings, console),
             Some(Command::Check(check)) => check.run(&settings, console),
             Some(Command::Catalog(command)) => catalog::run(command, &settings, console),
             Some(Command::Vault(command)) => vault::run(command, &settings, console),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::super::arguments::{description, retention};
 use super::super::audit::Audit;
 use super::super::console::Console;
+use super::super::destination::Destination;
 use super::super::failure::Failure;
-use super::access_url::{Destination, authority};
+use super::access_url::{authority, delivery};
 use crate::config::Config;
 use crate::model::access::AccessUrl;
 use crate::model::account::Kind;
@@ -48,7 +49,7 @@ impl Add {
         let noted = audit.note("account add", Some(&account.id), &super::json(&account));
         console.note(&format!("Account {} is made. Keep its access URL: nothing can show it again.", account.id));
         let url = AccessUrl::new(account.id.clone(), password, authority(&config.server, config.server.listen));
-        destination.deliver(&url, super::json(&account), console)?;
+        destination.deliver(delivery(&url, super::json(&account)), console)?;
         noted
     }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::super::audit::Audit;
 use super::super::console::Console;
+use super::super::destination::Destination;
 use super::super::failure::Failure;
-use super::access_url::{Destination, authority};
+use super::access_url::{authority, delivery};
 use crate::config::Config;
 use crate::model::access::{AccessUrl, AccountId};
 use crate::store::Store;
@@ -29,7 +30,7 @@ impl Rotate {
         let noted = audit.note("account rotate", Some(&account.id), &serde_json::json!({}));
         console.note(&format!("Account {} has a new password; the old one and all sessions have ended.", account.id));
         let url = AccessUrl::new(account.id.clone(), password, authority(&config.server, config.server.listen));
-        destination.deliver(&url, super::json(&account), console)?;
+        destination.deliver(delivery(&url, super::json(&account)), console)?;
         noted
     }
 }
