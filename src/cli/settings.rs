@@ -92,6 +92,7 @@ fn value_name(setting: &Setting) -> &'static str {
         (Kind::Number, name) if name.ends_with("_days") => "DAYS",
         (Kind::Number, _) => "NUMBER",
         (Kind::Flag, _) => "true|false",
+        (Kind::List, "regions") => "REGION,…",
         (Kind::List, _) => "ADDRESS,…",
         (Kind::Text, "data") => "DIR",
         (Kind::Text, "listen" | "metrics_listen") => "ADDR",

@@ -89,6 +89,7 @@ fn server(layers: &Layers) -> Result<ServerConfig> {
         trusted_proxies: trusted_proxies(layers)?,
         tls_certificate: layers.path("tls_certificate"),
         tls_key: layers.path("tls_key"),
+        regions: regions(layers)?,
         metrics_listen: layers.parsed("metrics_listen", wanted)?,
         limits: limits(layers)?,
     };
@@ -126,6 +127,23 @@ fn trusted_proxies(layers: &Layers) -> Result<Vec<std::net::IpAddr>> {
     let items = layers.get("trusted_proxies").text.split(',').map(str::trim).filter(|item| !item.is_empty());
     let parse = |item: &str| item.parse().map_err(|_| layers.refused("trusted_proxies", format!("`{item}` is not an IP address")));
     items.map(parse).collect()
+}
+
+/// In upper case, since clients compare them so; in the order in which they are named.
+fn regions(layers: &Layers) -> Result<Vec<String>> {
+    let mut regions = Vec::new();
+    for item in layers.get("regions").text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        let is_plain = item.len() <= 32 && item.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_plain {
+            return Err(layers.refused("regions", format!("a region is 1 to 32 letters, digits and dashes, not `{item}`")));
+        }
+        let region = item.to_ascii_uppercase();
+        if regions.contains(&region) {
+            return Err(layers.refused("regions", format!("{region} is named twice")));
+        }
+        regions.push(region);
+    }
+    if regions.is_empty() { Err(layers.refused("regions", "at least one region is wanted, such as DFW")) } else { Ok(regions) }
 }
 
 fn limits(layers: &Layers) -> Result<Limits> {

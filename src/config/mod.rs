@@ -101,6 +101,8 @@ pub struct ServerConfig {
     /// Certificate chain and key in PEM; without them `data/tls` holds a self-signed pair.
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
+    /// Regions that a login names, in upper case, at least one; all are this server.
+    pub regions: Vec<String>,
     /// Plain HTTP on a loopback address with `/metrics` and nothing else; none by default.
     pub metrics_listen: Option<SocketAddr>,
     pub limits: Limits,

@@ -37,7 +37,7 @@ const fn reloadable(name: &'static str, kind: Kind, default: &'static str, help:
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 34] = [
+pub const SETTINGS: [Setting; 35] = [
     setting("data", Kind::Text, "data", "The data directory"),
     setting("catalog", Kind::Text, "sqlite", "The catalog: sqlite (in the data directory) or a postgres:// URL"),
     setting("catalog_file", Kind::Text, "", "A file of mode 0600 that holds the catalog's URL, so that its password is on no command line"),
@@ -48,6 +48,7 @@ pub const SETTINGS: [Setting; 34] = [
     setting("trusted_proxies", Kind::List, "", "Addresses of the proxies whose X-Forwarded-For is believed"),
     reloadable("tls_certificate", Kind::Text, "", "Certificate chain in PEM, instead of the self-signed one in data/tls"),
     reloadable("tls_key", Kind::Text, "", "Key of tls_certificate in PEM, readable by the server alone"),
+    setting("regions", Kind::List, "DFW", "Regions that Cloud Backup clients may ask for; all are this server"),
     setting("metrics_listen", Kind::Text, "", "Loopback address and port that answers /metrics"),
     reloadable("log_level", Kind::Text, "info", "What is logged: error, warn, info, debug, or a filter such as strongroom=debug"),
     setting("log_format", Kind::Text, "text", "text for people, json for machines"),

@@ -144,7 +144,7 @@ fn the_first_standard_file_that_exists_is_read() {
 fn every_check_says_what_is_wanted() {
     let clear = "plain_http (--plain-http): passwords would cross the network in the clear: listen on a loopback address, \
                  or name the proxy in front in trusted_proxies";
-    let flags: [(&[(&str, &str)], &str); 24] = [
+    let flags: [(&[(&str, &str)], &str); 27] = [
         (&[("plain_http", "true")], clear),
         (&[("plain_http", "true"), ("listen", "192.0.2.1:80")], clear),
         (&[("plain_http", "yes")], "plain_http (--plain-http): true or false is wanted, not `yes`"),
@@ -166,6 +166,9 @@ fn every_check_says_what_is_wanted() {
             "public_url (--public-url): it begins with https:// (http:// only with plain_http on a loopback address)",
         ),
         (&[("trusted_proxies", "192.0.2.1, proxy")], "trusted_proxies (--trusted-proxies): `proxy` is not an IP address"),
+        (&[("regions", "DFW,lon!")], "regions (--regions): a region is 1 to 32 letters, digits and dashes, not `lon!`"),
+        (&[("regions", " , ")], "regions (--regions): at least one region is wanted, such as DFW"),
+        (&[("regions", "DFW,ORD,dfw")], "regions (--regions): DFW is named twice"),
         (&[("data", "")], "data (--data): the path of a directory is wanted"),
         (&[("catalog", "mysql://x")], "catalog (--catalog): sqlite or a postgres:// URL is wanted"),
         (&[("catalog_readers", "0")], "catalog_readers (--catalog-readers): a whole number from 1 to 256 is wanted, not `0`"),
@@ -202,6 +205,14 @@ fn plain_http_is_for_loopback_or_behind_a_named_proxy() {
     ] {
         assert!(with_flags(flags).load().expect("good settings").0.server.plain_http);
     }
+}
+
+#[test]
+fn regions_are_upper_case_in_the_order_in_which_they_are_named() {
+    let regions = |world: &World| world.load().expect("good settings").0.server.regions;
+    assert_eq!(regions(&World::default()), ["DFW"]);
+    assert_eq!(regions(&with_flags(&[("regions", "ord, lon,")])), ["ORD", "LON"]);
+    assert_eq!(regions(&with_file("regions = [\"syd\", \"eu-1\"]")), ["SYD", "EU-1"]);
 }
 
 #[test]

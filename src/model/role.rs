@@ -39,9 +39,7 @@ pub enum Rights {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "a role is identity:user-admin, cloudbackup:admin, cloudbackup:creator, cloudbackup:observer, admin, observer or identity:default"
-)]
+#[error("a role is identity:user-admin, cloudbackup:admin, cloudbackup:creator, cloudbackup:observer, admin, observer or identity:default")]
 pub struct RoleError;
 
 /// The roles of one user: at least one, each once, in a fixed order. An owner holds no other.
@@ -56,15 +54,8 @@ pub enum RolesError {
     NotAlone,
 }
 
-const KNOWN: [Role; 7] = [
-    Role::Owner,
-    Role::BackupAdmin,
-    Role::BackupCreator,
-    Role::BackupObserver,
-    Role::Admin,
-    Role::Observer,
-    Role::Member,
-];
+const KNOWN: [Role; 7] =
+    [Role::Owner, Role::BackupAdmin, Role::BackupCreator, Role::BackupObserver, Role::Admin, Role::Observer, Role::Member];
 
 impl Role {
     /// The role of this name; one that nobody here knows is kept as it is.

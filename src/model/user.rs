@@ -82,8 +82,7 @@ pub enum TenantIdError {
 }
 
 /// What may follow `/v1.0/` in place of a tenant.
-const RESOURCE_WORDS: [&str; 9] =
-    ["activity", "agent", "backup", "backup-configuration", "cleanup", "help", "restore", "system", "user"];
+const RESOURCE_WORDS: [&str; 9] = ["activity", "agent", "backup", "backup-configuration", "cleanup", "help", "restore", "system", "user"];
 const LONGEST: usize = 64;
 /// Where the numbers of new tenants begin.
 pub const FIRST_TENANT: i64 = 100_000;

@@ -14,6 +14,8 @@ pub struct Context {
     pub store: Store,
     limits: LiveLimits,
     pub links: Links,
+    /// What a login names; at least one.
+    pub regions: Vec<String>,
     pub throttle: Throttle,
     pub metrics: Metrics,
     /// Bodies of refused requests that are being read and thrown away.
@@ -33,9 +35,9 @@ pub struct Peer {
 pub struct LiveLimits(Arc<RwLock<Arc<Limits>>>);
 
 impl Context {
-    pub fn new(store: Store, limits: Limits, links: Links) -> Self {
+    pub fn new(store: Store, limits: Limits, links: Links, regions: Vec<String>) -> Self {
         let throttle = Throttle::new(&limits);
-        Self { store, limits: LiveLimits::new(limits), links, throttle, metrics: Metrics::default(), drains: Arc::default() }
+        Self { store, limits: LiveLimits::new(limits), links, regions, throttle, metrics: Metrics::default(), drains: Arc::default() }
     }
 
     /// The limits in force now.

@@ -9,9 +9,11 @@ pub mod admission;
 pub mod auth;
 pub mod connection;
 pub mod context;
+pub mod control;
 pub mod drain;
 pub mod error;
 pub mod exchange;
+pub mod fault;
 pub mod files;
 #[cfg(test)]
 mod fixture;
@@ -19,6 +21,8 @@ pub mod forwarded;
 pub mod head_scan;
 pub mod headers;
 pub mod health;
+pub mod identity;
+pub mod json_body;
 pub mod links;
 pub mod list;
 pub mod listener;
@@ -41,6 +45,8 @@ pub mod test_limits;
 mod tests;
 pub mod throttle;
 pub mod tls;
+pub mod token_auth;
+pub mod versions;
 pub mod watched;
 
 use std::io;
@@ -102,7 +108,7 @@ impl Server {
         let (listener, address) = main_listener(server.listen)?;
         let names = certificates.as_ref().map(|certificates| certificates.names()).unwrap_or_default();
         let links = Links::new(server.public_url.as_deref(), names, address.port(), certificates.is_some());
-        let context = Arc::new(Context::new(store, within_descriptors(server.limits.clone()), links));
+        let context = Arc::new(Context::new(store, within_descriptors(server.limits.clone()), links, server.regions.clone()));
         let handle = Handle { context, certificates };
         Ok(Self { listener, address, metrics_listener, trusted_proxies: server.trusted_proxies.clone(), handle })
     }

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::{CONNECTION, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use hyper::body::Incoming;
 
 use super::access_log::LoggedAccount;
 use super::auth;
 use super::context::{Context, Peer};
+use super::control;
 use super::error::ApiError;
 use super::files::{get_visited, put_file};
-use super::headers::accept::error_form;
+use super::headers::accept::{self, error_form};
 use super::headers::basic::{self, Login};
 use super::headers::{host, same_origin};
 use super::health::show_health;
+use super::identity;
 use super::list::{Viewer, get_list};
 use super::operation::{Operation, allowed};
 use super::reply::{self, Body};
@@ -23,6 +25,8 @@ use super::repository;
 use super::request::RequestHead;
 use super::request_body::RequestBody;
 use super::sessions;
+use super::token_auth;
+use super::versions;
 use crate::model::access::{AccountId, Secret};
 use crate::model::account::Kind;
 use crate::model::file_name::FileName;
@@ -31,7 +35,7 @@ use crate::store::sessions::Session;
 use crate::store::visit::{Asked, Visit};
 
 /// Whose a URL is. No name is reserved: with Basic credentials every path is one of the account's, except those of sessions
-/// that exist or existed.
+/// that exist or existed, and those of the Cloud Backup API where a token comes along.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
     /// `/session/` + 22 letters and digits + `/…`; `path` is what follows the token, with its `/`. The store knows whether
@@ -43,6 +47,12 @@ pub enum Route<'a> {
     Health,
     /// Anything else below `/session/` without credentials.
     NoSession,
+    /// Below `/v2.0/`, without Basic credentials or with a token beside them.
+    Identity,
+    /// Below `/v1.0/`, the same.
+    Control,
+    /// The versions of the Cloud Backup API: `/v1.0` and `/v1.0/`, and `GET /` of a client that sends a token or names JSON.
+    Versions,
     /// Whatever else carries no credentials.
     Login,
 }
@@ -55,6 +65,9 @@ impl std::fmt::Debug for Route<'_> {
             Self::Account => out.write_str("Account"),
             Self::Health => out.write_str("Health"),
             Self::NoSession => out.write_str("NoSession"),
+            Self::Identity => out.write_str("Identity"),
+            Self::Control => out.write_str("Control"),
+            Self::Versions => out.write_str("Versions"),
             Self::Login => out.write_str("Login"),
         }
     }
@@ -62,16 +75,26 @@ impl std::fmt::Debug for Route<'_> {
 
 impl<'a> Route<'a> {
     /// `path` is still percent-encoded.
-    pub fn of(path: &'a str, login: &Login) -> Self {
+    pub fn of(method: &Method, path: &'a str, headers: &HeaderMap, login: &Login) -> Self {
         let session = path.strip_prefix("/session/").and_then(|rest| Some(rest.split_at(rest.find('/')?)));
+        let is_below = |folder| path.starts_with(folder);
+        let wins = token_auth::is_sent(headers) && (is_below("/v1.0/") || is_below("/v2.0/"));
         match (session, login) {
             (Some((token, path)), _) if Secret::is_well_formed(token) => Self::Session { token, path },
-            (_, Login::Sent(_) | Login::Malformed) => Self::Account,
-            (_, Login::Absent) if path == "/health" => Self::Health,
-            (_, Login::Absent) if is_below_session(path) => Self::NoSession,
-            (_, Login::Absent) => Self::Login,
+            (_, Login::Sent(_) | Login::Malformed) if !wins => Self::Account,
+            _ if path == "/health" => Self::Health,
+            _ if is_below_session(path) => Self::NoSession,
+            _ if is_below("/v2.0/") => Self::Identity,
+            _ if ["/v1.0", "/v1.0/"].contains(&path) || asks_for_versions(method, path, headers) => Self::Versions,
+            _ if is_below("/v1.0/") => Self::Control,
+            _ => Self::Login,
         }
     }
+}
+
+/// Browsers and wget name no JSON, and hear at this path that they need a password.
+fn asks_for_versions(method: &Method, path: &str, headers: &HeaderMap) -> bool {
+    path == "/" && [Method::GET, Method::HEAD].contains(method) && (token_auth::is_sent(headers) || accept::names_json(headers))
 }
 
 /// Whether an answer about this path has to be as careful as one of a session: a token may stand in it.
@@ -135,7 +158,7 @@ async fn answer(head: &RequestHead, body: &mut RequestBody) -> Answer {
         return Answer::to_nobody(Err(ApiError::bad_request(format!("The request is ambiguous: {error}.")).closing()));
     }
     let login = basic::login(head.headers());
-    let route = Route::of(head.path(), &login);
+    let route = Route::of(head.method(), head.path(), head.headers(), &login);
     // A balancer asks for the health of an address, whatever clients call it.
     if route != Route::Health && !head.context.links.serve(host::host(head.headers())) {
         let is_session = matches!(route, Route::Session { .. } | Route::NoSession);
@@ -150,6 +173,10 @@ async fn answer(head: &RequestHead, body: &mut RequestBody) -> Answer {
         Route::Account => answer_account(head, login, body).await,
         Route::Health => Answer::to_nobody(show_health(head).await),
         Route::NoSession => Answer::to_session(sessions::without_slash(head)),
+        Route::Identity => Answer::to_nobody(Ok(identity::answer(head, body).await)),
+        Route::Control => Answer::to_nobody(Ok(control::answer(head, body).await)),
+        Route::Versions if head.path() == "/" => Answer::to_nobody(Ok(versions::all(head))),
+        Route::Versions => Answer::to_nobody(Ok(identity::answer_v1(head).await)),
         Route::Login => Answer::to_nobody(Err(auth::challenge())),
     }
 }
@@ -229,16 +256,36 @@ mod tests {
     }
 
     fn routes(path: &str) -> [Route<'_>; 4] {
+        routes_with(path, &[])
+    }
+
+    /// The same with more headers.
+    fn routes_with<'a>(path: &'a str, more: &[(&'static str, &'static str)]) -> [Route<'a>; 4] {
         let logins = [&[][..], &[("authorization", "Bearer x")], &[("authorization", "Basic YTpi")], &[("authorization", "Basic")]];
-        logins.map(|lines| Route::of(path, &basic::login(&headers(lines))))
+        logins.map(|lines| {
+            let headers = headers(&[lines, more].concat());
+            Route::of(&Method::GET, path, &headers, &basic::login(&headers))
+        })
     }
 
     /// Nobody, another scheme, Basic, malformed Basic.
     #[test]
     fn only_basic_credentials_open_the_name_space_and_only_a_session_comes_before() {
         let open = |route| [route, route, Route::Account, Route::Account];
-        for path in ["/", "/a", "/healthy", "/session", "/sessions/x", "/metrics", "*", ""] {
+        for path in ["/", "/a", "/healthy", "/session", "/sessions/x", "/metrics", "/v1", "/v2.0", "/v1.0x", "/v1.00/", "//v1.0/", "*", ""]
+        {
             assert_eq!(routes(path), open(Route::Login), "{path}");
+        }
+        for (path, route) in [
+            ("/v1.0", Route::Versions),
+            ("/v1.0/", Route::Versions),
+            ("/v1.0/5501", Route::Control),
+            ("/v1.0//", Route::Control),
+            ("/v1.0/user/agents", Route::Control),
+            ("/v2.0/", Route::Identity),
+            ("/v2.0/tokens", Route::Identity),
+        ] {
+            assert_eq!(routes(path), open(route), "{path}");
         }
         assert_eq!(routes("/health"), open(Route::Health));
         let (bare, long, deep) = (format!("/session/{TOKEN}"), format!("/session/{TOKEN}3/"), format!("/session/x/{TOKEN}/"));
@@ -248,5 +295,46 @@ mod tests {
         for rest in ["/", "/a/b", "//", "/session/"] {
             assert_eq!(routes(&format!("/session/{TOKEN}{rest}")), [Route::Session { token: TOKEN, path: rest }; 4], "{rest}");
         }
+    }
+
+    /// A token beside Basic credentials wins where the Cloud Backup API is, and nowhere else.
+    #[test]
+    fn a_token_wins_over_basic_credentials_below_the_apis_own_paths_alone() {
+        let token = [("x-auth-token", "x")];
+        for (path, route) in [
+            ("/v1.0/", Route::Versions),
+            ("/v1.0/5501/user/agents", Route::Control),
+            ("/v2.0/tokens", Route::Identity),
+            ("/v2.0/", Route::Identity),
+        ] {
+            assert_eq!(routes_with(path, &token), [route; 4], "{path}");
+        }
+        for (path, route) in [
+            ("/", Route::Versions),
+            ("/v1.0", Route::Versions),
+            ("/a", Route::Login),
+            ("/v2.0", Route::Login),
+            ("/health", Route::Health),
+            ("/session/x/", Route::NoSession),
+        ] {
+            assert_eq!(routes_with(path, &token), [route, route, Route::Account, Route::Account], "{path}");
+        }
+        let session = format!("/session/{TOKEN}/");
+        assert_eq!(routes_with(&session, &token), [Route::Session { token: TOKEN, path: "/" }; 4]);
+    }
+
+    #[test]
+    fn the_root_is_the_list_of_versions_for_programs_that_say_so() {
+        let of = |method: &Method, line: (&'static str, &'static str)| Route::of(method, "/", &headers(&[line]), &Login::Absent);
+        for line in
+            [("x-auth-token", ""), ("x-auth-token", "nonsense"), ("accept", "application/json"), ("accept", "*/*, application/json")]
+        {
+            assert_eq!([of(&Method::GET, line), of(&Method::HEAD, line)], [Route::Versions; 2], "{line:?}");
+            assert_eq!([of(&Method::POST, line), of(&Method::OPTIONS, line)], [Route::Login; 2], "{line:?}");
+        }
+        for line in [("accept", "*/*"), ("accept", "text/html,*/*;q=0.8"), ("accept", ""), ("x-auth-user", "ada")] {
+            assert_eq!(of(&Method::GET, line), Route::Login, "{line:?}");
+        }
+        assert_eq!(routes_with("/", &[("accept", "application/json")])[2..], [Route::Account; 2], "the account's own list");
     }
 }

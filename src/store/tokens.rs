@@ -75,14 +75,7 @@ fn make(
     let Some(number) = counted.first().map(|row| row.int(0)).transpose()? else { return Ok(false) };
     connection.execute(
         "INSERT INTO tokens (token, user_id, number, authenticated_by, created_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        &[
-            token.as_bytes()[..].into(),
-            user.id.into(),
-            number.into(),
-            by.as_str().into(),
-            now.micros().into(),
-            ends_at.micros().into(),
-        ],
+        &[token.as_bytes()[..].into(), user.id.into(), number.into(), by.as_str().into(), now.micros().into(), ends_at.micros().into()],
     )?;
     // All live equally long, so those beyond the newest are the oldest.
     let oldest = [user.id.into(), (number - TOKENS_PER_USER).into()];

@@ -1,8 +1,5 @@
-//! JSON in and out: what clients may send and what they get to read. Old field spellings end here.
+//! JSON in and out, a file per resource. A wire spelling never leaves this module.
 
-pub mod error;
-pub mod fields;
-pub mod hex;
-pub mod human;
-pub mod json;
-mod relaxed;
+pub mod fault;
+pub mod identity;
+pub mod versions;

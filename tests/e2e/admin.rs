@@ -8,7 +8,7 @@ use crate::support::server::TestServer;
 use crate::support::setup::Setup;
 use crate::support::{SOON, eventually};
 
-const HIDDEN: [&str; 24] = [
+const HIDDEN: [&str; 22] = [
     "/metrics",
     "/admin",
     "/admin/",
@@ -22,8 +22,6 @@ const HIDDEN: [&str; 24] = [
     "/console",
     "/api",
     "/api/v1/users",
-    "/v1.0/",
-    "/v2.0/tokens",
     "/agent/v1/",
     "/setup",
     "/install",

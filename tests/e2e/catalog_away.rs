@@ -4,6 +4,7 @@ use crate::support::answer::Answer;
 use crate::support::postgres;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
+use crate::support::user::User;
 use crate::support::{SOON, tree, wait_until};
 
 #[track_caller]
@@ -22,6 +23,8 @@ fn while_the_catalog_is_away_everybody_hears_503_and_when() {
     account.store("/a", &bytes);
     let session = account.make_session();
     server.site().curl::<&str>(&[], "/health").expect(200);
+    let ada = User::add(&server, "ada", &[]);
+    let token = ada.token();
     database.stop_engine();
     let (wrong, unknown) = (account.with_password("wrongwrongwrongwrongwr"), server.site());
     for path in ["/", "/a", "/nothing"] {
@@ -36,10 +39,17 @@ fn while_the_catalog_is_away_everybody_hears_503_and_when() {
     expect_later(&unknown.curl::<&str>(&[], &format!("{session}a")));
     expect_later(&unknown.curl::<&str>(&[], "/health"));
     unknown.curl::<&str>(&[], "/").expect(401);
+    let nobody = User { name: "nobody".to_owned(), ..ada.clone() };
+    let store_is_away = "The store cannot be reached just now. Try again in a moment.";
+    let fault = format!(r#"{{"serviceUnavailable":{{"code":503,"message":"{store_is_away}"}}}}"#);
+    for answer in [ada.log_in(), nobody.log_in(), ada.look_with(&token), ada.look_with("unknown")] {
+        answer.expect_fault(503, &fault).expect_header("retry-after", "10");
+    }
     database.start_engine();
     wait_until("service is back", SOON, || account.get("/a").status() == 200);
     account.expect_file("/a", &bytes);
     account.put("/b", b"x").expect(201);
+    ada.look_with(&token).expect(200);
     wait_until("health is back", SOON, || unknown.curl::<&str>(&[], "/health").status() == 200);
     assert_eq!(account.names(), ["/a", "/b"]);
 }

@@ -148,7 +148,7 @@ fn every_type_that_holds_a_secret_prints_redacted() {
         ("SecretHash", format!("{:?}", secret.hash())),
         ("AccessUrl", format!("{url:?}")),
         ("Login", format!("{login:?}")),
-        ("Route", format!("{:?}", Route::of(&path, &login))),
+        ("Route", format!("{:?}", Route::of(&http::Method::GET, &path, &headers, &login))),
         ("CatalogTarget", format!("{target:?}")),
         ("Value", format!("{value:?}")),
     ];

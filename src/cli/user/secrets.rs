@@ -27,7 +27,10 @@ mod tests {
     const TEXT: &str = "api_key=0123456789abcdef0123456789abcdef\npassword=Mj313x2D1OyrTSpyMj313x\n";
 
     fn secrets() -> UserSecrets {
-        UserSecrets { api_key: Secret::presented("0123456789abcdef0123456789abcdef"), password: Secret::presented("Mj313x2D1OyrTSpyMj313x") }
+        UserSecrets {
+            api_key: Secret::presented("0123456789abcdef0123456789abcdef"),
+            password: Secret::presented("Mj313x2D1OyrTSpyMj313x"),
+        }
     }
 
     #[test]

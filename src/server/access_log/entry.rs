@@ -20,6 +20,10 @@ use crate::server::reply::Body;
 #[derive(Clone, Debug)]
 pub struct LoggedAccount(pub AccountId);
 
+/// The same for whoever sent a token: the line names the user by its id.
+#[derive(Clone, Debug)]
+pub struct LoggedUser(pub i64);
+
 /// A request that is being answered. Writes its line, and counts itself, when it is dropped: after the last byte of
 /// the answer, or when the client has gone.
 pub struct Entry {
@@ -29,6 +33,7 @@ pub struct Entry {
     began: Instant,
     status: Option<StatusCode>,
     account: Option<AccountId>,
+    user: Option<i64>,
     sent_bytes: u64,
     ending: Ending,
     exchange: Exchange,
@@ -57,6 +62,7 @@ impl Entry {
             began: Instant::now(),
             status: None,
             account: None,
+            user: None,
             sent_bytes: 0,
             ending: Ending::Left,
             exchange,
@@ -69,6 +75,7 @@ impl Entry {
     pub fn answered(mut self, mut response: Response<Body>) -> Response<Body> {
         self.status = Some(response.status());
         self.account = response.extensions_mut().remove::<LoggedAccount>().map(|LoggedAccount(account)| account);
+        self.user = response.extensions_mut().remove::<LoggedUser>().map(|LoggedUser(user)| user);
         let body = |inner: Body| {
             self.note_end(&inner);
             Body::new(LoggedBody { inner, entry: self })
@@ -87,7 +94,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.log.metrics.count_request(&self.method, self.status);
-        if self.account.is_none() && !self.log.admits(self.peer) {
+        if self.account.is_none() && self.user.is_none() && !self.log.admits(self.peer) {
             return;
         }
         let method = first_chars(self.method.as_str(), LONGEST_METHOD);
@@ -103,6 +110,7 @@ impl Drop for Entry {
             status = self.status.map(|status| status.as_u16()),
             peer = %self.peer,
             account = self.account.as_ref().map(AccountId::as_str),
+            user = self.user,
             received_bytes = self.exchange.body_received(),
             sent_bytes = self.sent_bytes,
             millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -1,7 +1,7 @@
 //! One line for each request: who asked for what, what came of it, how many bytes, how long.
 //!
-//! * The path of a session is redacted, a query is never logged, and nothing else of a request's headers is.
-//! * What no account answers for (a wrong login, a guess, what is no HTTP at all) costs its sender's network a share of the minute;
+//! * The path of a session is redacted, and a token in a path; a query is never logged, and nothing else of a request's headers is.
+//! * What no account and no user answers for (a wrong login, a guess, what is no HTTP at all) costs its sender's network a share of the minute;
 //!   once that is used up its requests are counted and no longer told one by one, so nobody fills the log's disk from outside.
 
 mod budget;
@@ -20,7 +20,7 @@ use super::network::Network;
 use super::progress::Exchange;
 use budget::{Budget, Verdict};
 
-pub use entry::{Entry, LoggedAccount};
+pub use entry::{Entry, LoggedAccount, LoggedUser};
 
 /// Where the lines come from. Cheap to clone; clones share the budget.
 #[derive(Clone)]

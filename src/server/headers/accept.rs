@@ -29,6 +29,13 @@ pub fn error_form(headers: &HeaderMap) -> ErrorForm {
     best(headers, &[("text/plain", ErrorForm::Text), json[0], json[1], ("text/html", ErrorForm::Page)])
 }
 
+/// Whether JSON is named, by its own name: a wildcard names nothing.
+pub fn names_json(headers: &HeaderMap) -> bool {
+    let text = super::joined(headers, ACCEPT).unwrap_or_default();
+    let is_json = |range: MediaRange| range.weight > 0 && range.rank() == 2 && range.covers("application/json");
+    text.split(',').filter_map(MediaRange::parse).any(is_json)
+}
+
 /// The offer with the largest weight; of equal ones that which the client names earlier, then that which we name earlier.
 /// Where nothing fits the first offer is better than no answer.
 fn best<Form: Copy>(headers: &HeaderMap, offers: &[(&str, Form)]) -> Form {
@@ -127,6 +134,18 @@ mod tests {
             assert_eq!(error_form(&accept(&[line])), ErrorForm::Page, "{line}");
         }
         assert_eq!(error_form(&HeaderMap::new()), ErrorForm::Text);
+    }
+
+    #[test]
+    fn only_its_own_name_names_json() {
+        for line in ["application/json", "text/html, APPLICATION/JSON;q=0.1", "application/json; charset=utf-8", "*/*, application/json"] {
+            assert!(names_json(&accept(&[line])), "{line}");
+        }
+        for line in ["", "*/*", "application/*", "application/json;q=0", "application/problem+json", "application/jsonx", "json", CHROMIUM]
+        {
+            assert!(!names_json(&accept(&[line])), "{line}");
+        }
+        assert!(!names_json(&HeaderMap::new()));
     }
 
     #[test]

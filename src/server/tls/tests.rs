@@ -30,6 +30,7 @@ fn config() -> ServerConfig {
         trusted_proxies: Vec::new(),
         tls_certificate: None,
         tls_key: None,
+        regions: vec!["DFW".to_owned()],
         metrics_listen: None,
         limits: limits(),
     }

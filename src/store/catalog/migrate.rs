@@ -8,8 +8,12 @@ use super::{CatalogError, Fault, Value};
 use crate::clock::Clock;
 
 /// The scripts, the first makes version 1.
-pub(super) const SCRIPTS: &[&str] =
-    &[include_str!("migrations/0001_files.sql"), include_str!("migrations/0002_sessions.sql"), include_str!("migrations/0003_vaults.sql"), include_str!("migrations/0004_users.sql")];
+pub(super) const SCRIPTS: &[&str] = &[
+    include_str!("migrations/0001_files.sql"),
+    include_str!("migrations/0002_sessions.sql"),
+    include_str!("migrations/0003_vaults.sql"),
+    include_str!("migrations/0004_users.sql"),
+];
 const TABLE: &str = "CREATE TABLE migrations (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
 
 /// Brings the catalog to this binary's version when `migrate`, else refuses one that is not there yet. Says whether the catalog

@@ -55,6 +55,21 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// A fault of the Cloud Backup API: JSON that nobody keeps, to the letter, and nothing of our insides.
+    #[track_caller]
+    pub fn expect_fault(&self, status: u16, body: &str) -> &Self {
+        self.expect(status).expect_header("content-type", "application/json; charset=utf-8").expect_header("cache-control", "no-store");
+        self.expect_header("x-content-type-options", "nosniff").expect_header("content-length", &body.len().to_string());
+        assert_eq!(self.text(), body);
+        self
+    }
+
     pub fn was_asked_to_continue(&self) -> bool {
         self.heads.iter().any(|head| head.status == 100)
     }

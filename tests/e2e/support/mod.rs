@@ -22,6 +22,7 @@ pub mod setup;
 pub mod strace;
 pub mod tls;
 pub mod tree;
+pub mod user;
 pub mod weak_disk;
 pub mod workload;
 
