@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
+use tokio::sync::Semaphore;
+
 use super::drain::Drains;
+use super::json_body::LONG_LOGINS;
 use super::links::Links;
 use super::metrics::Metrics;
 use super::throttle::Throttle;
@@ -18,6 +21,8 @@ pub struct Context {
     pub regions: Vec<String>,
     pub throttle: Throttle,
     pub metrics: Metrics,
+    /// Places for strangers that send more than a login.
+    pub long_logins: Semaphore,
     /// Bodies of refused requests that are being read and thrown away.
     pub drains: Arc<Drains>,
 }
@@ -37,7 +42,16 @@ pub struct LiveLimits(Arc<RwLock<Arc<Limits>>>);
 impl Context {
     pub fn new(store: Store, limits: Limits, links: Links, regions: Vec<String>) -> Self {
         let throttle = Throttle::new(&limits);
-        Self { store, limits: LiveLimits::new(limits), links, regions, throttle, metrics: Metrics::default(), drains: Arc::default() }
+        Self {
+            store,
+            limits: LiveLimits::new(limits),
+            links,
+            regions,
+            throttle,
+            metrics: Metrics::default(),
+            long_logins: Semaphore::new(LONG_LOGINS),
+            drains: Arc::default(),
+        }
     }
 
     /// The limits in force now.

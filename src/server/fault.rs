@@ -82,6 +82,11 @@ impl ApiFault {
         Self::later("The store cannot be reached just now. Try again in a moment.", SOON_SECONDS).caused_by(cause)
     }
 
+    /// 503: more at once than the server takes.
+    pub fn busy() -> Self {
+        Self::later("Too many large requests are under way. Try again in a moment.", SOON_SECONDS)
+    }
+
     /// 500: a fault of ours; the cause is for the log alone.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::new(FaultKind::InstanceFault, "The server failed. The operator finds more in its log.").caused_by(cause)

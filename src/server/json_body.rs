@@ -1,5 +1,7 @@
 //! Bodies of the Cloud Backup API: small, and read whole before anything is done.
 
+use tokio::sync::SemaphorePermit;
+
 use super::fault::ApiFault;
 use super::headers::content_length::{LengthError, body_length};
 use super::request::RequestHead;
@@ -7,23 +9,49 @@ use super::request_body::RequestBody;
 
 /// The longest body: 1 MB.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
+/// So much of a stranger's body is always taken: no login is longer.
+const LOGIN_BYTES: usize = 16 << 10;
+/// How many strangers at once may send more, so that a crowd of them cannot fill the memory.
+pub const LONG_LOGINS: usize = 64;
 
-/// The whole body; empty where there is none. A longer one is 413: by what `Content-Length` says before a byte is asked for, else as
-/// soon as it is too long. What kind of body it calls itself does not matter.
+/// The whole body of somebody who is known; empty where there is none. A longer one is 413: by what `Content-Length` says before a byte is
+/// asked for, else as soon as it is too long. What kind of body it calls itself does not matter.
 pub async fn read(head: &RequestHead, body: &mut RequestBody) -> Result<Vec<u8>, ApiFault> {
-    match body_length(head.headers()) {
-        Ok(Some(length)) if length > MAX_BODY_BYTES as u64 => return Err(ApiFault::too_large()),
-        Err(LengthError::Malformed | LengthError::Chunked) => {
-            return Err(ApiFault::bad_request("The length of the body cannot be told.").closing());
-        }
-        Ok(_) | Err(LengthError::Missing) => {}
+    collect(head, body, MAX_BODY_BYTES, Vec::new()).await
+}
+
+/// The same for somebody who may be anybody: 503 where too many of them send much at the same time.
+pub async fn read_of_stranger(head: &RequestHead, body: &mut RequestBody) -> Result<Vec<u8>, ApiFault> {
+    let begun = collect(head, body, LOGIN_BYTES, Vec::new()).await?;
+    if begun.len() <= LOGIN_BYTES {
+        return Ok(begun);
     }
-    let mut whole = Vec::new();
-    while let Some(bytes) = body.next().await.map_err(|_| ApiFault::bad_request("The body did not arrive whole.").closing())? {
-        if whole.len() + bytes.len() > MAX_BODY_BYTES {
-            return Err(ApiFault::too_large());
-        }
+    let _place = place(head)?;
+    collect(head, body, MAX_BODY_BYTES, begun).await
+}
+
+/// Reads on after `begun` to the end, or until more than `enough` is there.
+async fn collect(head: &RequestHead, body: &mut RequestBody, enough: usize, begun: Vec<u8>) -> Result<Vec<u8>, ApiFault> {
+    check_length(head)?;
+    let mut whole = begun;
+    while whole.len() <= enough {
+        let next = body.next().await.map_err(|_| ApiFault::bad_request("The body did not arrive whole.").closing())?;
+        let Some(bytes) = next else { return Ok(whole) };
         whole.extend_from_slice(&bytes);
     }
-    Ok(whole)
+    if whole.len() > MAX_BODY_BYTES { Err(ApiFault::too_large()) } else { Ok(whole) }
+}
+
+fn check_length(head: &RequestHead) -> Result<(), ApiFault> {
+    match body_length(head.headers()) {
+        Ok(Some(length)) if length > MAX_BODY_BYTES as u64 => Err(ApiFault::too_large()),
+        Err(LengthError::Malformed | LengthError::Chunked) => {
+            Err(ApiFault::bad_request("The length of the body cannot be told.").closing())
+        }
+        Ok(_) | Err(LengthError::Missing) => Ok(()),
+    }
+}
+
+fn place(head: &RequestHead) -> Result<SemaphorePermit<'_>, ApiFault> {
+    head.context.long_logins.try_acquire().map_err(|_| ApiFault::busy())
 }

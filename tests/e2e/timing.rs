@@ -9,6 +9,7 @@ use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
 use crate::support::tree::random;
+use crate::support::user::User;
 use crate::support::{SOON, is_nightly, skip_nightly};
 
 /// Measured requests of each kind; what comes before warms up.
@@ -109,4 +110,23 @@ fn wrong_logins_of_every_kind_take_the_same_time() {
     expect_alike(&server, "unknown token, right but for its end", [&session(&far), &session(&near)], [404; 2]);
     clock.advance(DAY + HOUR);
     expect_alike(&server, "expired token, unknown token", [&session(&path), &session(&far)], [410, 404]);
+}
+
+/// Which users there are is not told by the time of a wrong login, either.
+#[test]
+fn wrong_logins_of_users_take_the_same_time() {
+    if !is_nightly() {
+        return skip_nightly("20,000 pairs of wrong logins of users, three times");
+    }
+    let server = Setup::new().set("log_level", "warn").set("login_failures_per_minute_in_all", 100_000_000).start();
+    let [ada, bob] = ["ada", "bob"].map(|name| User::add(&server, name, &[]));
+    server.run(&["user", "disable", "bob"]).expect_exit(0);
+    let post = |name: &str| {
+        let wrong = User { name: name.to_owned(), api_key: "0".repeat(32), ..ada.clone() };
+        let body = wrong.by_api_key().to_string();
+        format!("POST /v2.0/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    expect_alike(&server, "unknown user, wrong key", [&post("eve"), &post(&ada.name)], [401; 2]);
+    expect_alike(&server, "wrong key, of a disabled user", [&post(&ada.name), &post(&bob.name)], [401; 2]);
+    expect_alike(&server, "unknown user, what is no name", [&post("eve"), &post("e e")], [401; 2]);
 }

@@ -1,11 +1,14 @@
 //! Tokens and logins while things happen: time passes, an operator acts, somebody guesses, bodies are too large, the catalog is away.
 
+use std::time::Duration;
+
 use crate::identity::UNAUTHORIZED;
 use crate::support::clock::{DAY, SECOND, TestClock};
+use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
-use crate::support::tree;
 use crate::support::user::{User, by_token, post_tokens, token_of};
+use crate::support::{SOON, eventually, tree, wait_until};
 
 const MAX_BODY_BYTES: usize = 1_048_576;
 
@@ -27,6 +30,11 @@ fn a_token_ends_when_its_answer_said() {
         post_tokens(server.site(), &by_token(&token, &ada.tenant)).expect_fault(401, UNAUTHORIZED);
         server.restart();
         ada.look_with(&token).expect(401);
+        if server.data().join("catalog.db").exists() {
+            let catalog = rusqlite::Connection::open(server.data().join("catalog.db")).expect("the catalog opens");
+            let count = || catalog.query_row("SELECT COUNT(*) FROM tokens", [], |row| row.get::<_, i64>(0));
+            wait_until("a token that has ended is forgotten", SOON, || count() == Ok(0));
+        }
         ada.look_with(&ada.token()).expect(200);
     }
 }
@@ -122,6 +130,40 @@ fn a_body_may_have_1_mb_and_no_byte_more() {
     let answer = post(MAX_BODY_BYTES + 1, &["Expect: 100-continue"]);
     answer.expect_fault(413, fault);
     assert!(!answer.was_asked_to_continue() && answer.sent_bytes == 0, "refused by what it declares, before a byte: {answer:?}");
+}
+
+/// Bodies are held in memory, and whoever sends one here may be anybody.
+#[test]
+fn a_crowd_that_sends_long_logins_cannot_fill_the_memory_or_keep_others_out() {
+    let server = TestServer::start();
+    let ada = User::add(&server, "ada", &[]);
+    let begin = || {
+        let mut raw = Raw::connect(&server);
+        raw.send(format!(
+            "POST /v2.0/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n{}",
+            " ".repeat(100_000)
+        ));
+        raw
+    };
+    let mut crowd: Vec<Raw> = Vec::new();
+    let refused = eventually("one more is refused", SOON, || {
+        let mut raw = begin();
+        let answer = raw.answer(Duration::from_millis(20));
+        crowd.push(raw);
+        answer
+    });
+    crowd.pop();
+    assert!(crowd.len() >= 64, "{} were taken", crowd.len());
+    assert_eq!((refused.head.status, refused.head.header("retry-after")), (503, Some("10")));
+    assert!(String::from_utf8_lossy(&refused.body).starts_with(r#"{"serviceUnavailable":{"code":503,"#), "{refused:?}");
+    ada.log_in().expect(200);
+    for raw in &mut crowd {
+        raw.send(" ".repeat(MAX_BODY_BYTES - 100_000));
+    }
+    let heard: Vec<u16> = crowd.iter_mut().filter_map(|raw| raw.answer(SOON).map(|answer| answer.head.status)).collect();
+    let taken = heard.iter().filter(|status| **status == 400).count();
+    assert_eq!(taken, 64, "those that were taken are read to their end: {heard:?}");
+    post_tokens(server.site(), &ada.by_password()).expect(200);
 }
 
 #[test]

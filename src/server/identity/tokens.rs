@@ -17,7 +17,7 @@ const UNREADABLE: &str = "Invalid request body: unable to parse Auth data. Pleas
 
 /// 200 with the token; 400 for what is no login, 401 for a wrong one.
 pub async fn post_tokens(head: &RequestHead, body: &mut RequestBody) -> Result<Response<Body>, ApiFault> {
-    let request = TokenRequest::parse(&json_body::read(head, body).await?).ok_or_else(|| ApiFault::bad_request(UNREADABLE))?;
+    let request = TokenRequest::parse(&json_body::read_of_stranger(head, body).await?).ok_or_else(|| ApiFault::bad_request(UNREADABLE))?;
     let (secret, token) = match &request.proof {
         Proof::Login { name, credential, secret } => log_in(head, name, *credential, secret, |user| request.is_for(&user.tenant)).await?,
         Proof::Token(secret) => (secret.clone(), known(head, secret, &request).await?),
