@@ -30,6 +30,36 @@ const UNITS: [(&str, u64); 10] = [
     ("tib", 1 << 40),
 ];
 
+const API_UNITS: [&str; 5] = ["KB", "MB", "GB", "TB", "PB"];
+const API_STEP: u128 = 1024;
+
+impl Size {
+    /// As the Cloud Backup API and its mails have it, `318 bytes`, `35.3 KB`, `18 MB`: base 1024, at most one decimal, half rounded up.
+    /// What rounds to 1024 of a unit is 1 of the next.
+    pub fn api_text(self) -> String {
+        let bytes = u128::from(self.0);
+        if bytes < API_STEP {
+            return format!("{bytes} bytes");
+        }
+        let (mut unit, mut tenths) = (API_STEP, 0);
+        for name in API_UNITS {
+            tenths = (bytes * 10 + unit / 2) / unit;
+            if tenths < API_STEP * 10 {
+                return in_tenths(tenths, name);
+            }
+            unit *= API_STEP;
+        }
+        in_tenths(tenths, API_UNITS[API_UNITS.len() - 1])
+    }
+}
+
+fn in_tenths(tenths: u128, unit: &str) -> String {
+    match tenths % 10 {
+        0 => format!("{} {unit}", tenths / 10),
+        tenth => format!("{}.{tenth} {unit}", tenths / 10),
+    }
+}
+
 impl FromStr for Size {
     type Err = SizeError;
 
@@ -122,5 +152,38 @@ mod tests {
         ] {
             assert_eq!(Size(bytes).to_string(), text);
         }
+    }
+
+    #[test]
+    fn the_api_has_one_decimal_and_the_unit_that_fits() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1, "1 bytes"),
+            (318, "318 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1 KB"),
+            (4096, "4 KB"),
+            (36_147, "35.3 KB"),
+            (186_751_386, "178.1 MB"),
+            (18 << 20, "18 MB"),
+            (3_972_844_748, "3.7 GB"),
+            (5 << 40, "5 TB"),
+            ((5 << 50) + (1 << 49), "5.5 PB"),
+            (u64::MAX, "16384 PB"),
+        ] {
+            assert_eq!(Size(bytes).api_text(), text, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn what_rounds_up_to_a_whole_unit_is_one_of_the_next() {
+        // 1023.95 KB is 1,048,524.8 bytes.
+        assert_eq!(Size(1_048_524).api_text(), "1023.9 KB");
+        assert_eq!(Size(1_048_525).api_text(), "1 MB");
+        assert_eq!(Size((1 << 30) - 1).api_text(), "1 GB");
+        assert_eq!(Size((1 << 50) - 1).api_text(), "1 PB");
+        // 1.05 KB is 1,075.2 bytes.
+        assert_eq!(Size(1_075).api_text(), "1 KB");
+        assert_eq!(Size(1_076).api_text(), "1.1 KB");
     }
 }
