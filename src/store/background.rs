@@ -1,9 +1,11 @@
 //! What the store does by itself while a server runs: time, expiry, reconciliation, scrub, small copies.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::catalog::Fault;
+use super::fleet::Ticked;
 use super::{Error, Result, Store};
 use crate::shutdown::Shutdown;
 
@@ -27,12 +29,39 @@ impl Store {
             self.every(HOUR, &shutdown, "forgetting sessions", || self.forget_sessions()),
             self.every(HOUR, &shutdown, "forgetting tokens", || self.forget_tokens()),
             self.every(HOUR, &shutdown, "forgetting locks", || self.forget_locks()),
+            self.every(HOUR, &shutdown, "forgetting mail", || self.forget_mails()),
             self.every(30 * SECOND, &shutdown, "telling of hides", || self.tell_hides()),
+            self.tick_fleet_always(&shutdown),
             self.every(DAY, &shutdown, "forgetting ended files", || self.forget_ended()),
+            self.every(DAY, &shutdown, "forgetting old runs", || async { self.forget_runs().await.map(drop) }),
             self.every(5 * MINUTE, &shutdown, "the small copies", || self.write_control_if_stale()),
             self.every(DAY, &shutdown, "the daily small copy", || self.write_control()),
             self.look_after_blobs(was_clean, &shutdown),
         );
+    }
+
+    /// The control plane's clock: due backups, silent agents, cleanups.
+    async fn tick_fleet_always(&self, shutdown: &Shutdown) {
+        self.replan_fleet().await.unwrap_or_else(|error| warn("planning backups", &error));
+        let last = AtomicI64::new(self.boot_micros());
+        // Where the clock is a test's, it may have been moved just now.
+        let period = if self.inner.time.is_system() { 5 * SECOND } else { SECOND / 5 };
+        self.every(period, shutdown, "the clock of the fleet", || async {
+            let now = self.boot_micros();
+            let ticked = self.tick_fleet(now - last.swap(now, Ordering::Relaxed)).await?;
+            if let Some(ticked) = ticked.filter(|ticked| *ticked != Ticked::default()) {
+                tracing::info!(
+                    due = ticked.due,
+                    missed = ticked.missed,
+                    given_up = ticked.given_up,
+                    catch_ups = ticked.catch_ups,
+                    cleanups = ticked.cleanups,
+                    "time has come for runs"
+                );
+            }
+            Ok(())
+        })
+        .await;
     }
 
     /// Waits for commits under way and notes that the end was a clean one. To be called when no request runs any more: what fails
@@ -82,7 +111,8 @@ impl Store {
             staging_removed = report.staging_removed,
             "rows and blobs were reconciled"
         );
-        Ok(())
+        // Only now is known what the vaults hold.
+        self.note_vanished().await.map(drop)
     }
 
     /// Does the work now and at every period until the stop. A failure is logged and the next period tries again.

@@ -29,6 +29,8 @@ pub(super) struct Sealed {
     account: Account,
     /// Whether a damaged file of its name has the same bytes, as they should be.
     replaces_damaged: bool,
+    /// By how much it may pass the quota.
+    slack_bytes: u64,
 }
 
 /// A process that was frozen longer than this between publish and commit does not go on: its blob may have been adopted and
@@ -58,7 +60,7 @@ impl Store {
     /// ended the one before it, so nothing waits for this task, which only hears how it went.
     pub(super) async fn keep(&self, whole: Whole, sink: Box<Sink>, last_bytes: Vec<u8>) -> Result<StoredFile> {
         self.check_writes()?;
-        let Whole { account, name, size_bytes, expected, replaced } = whole;
+        let Whole { account, name, size_bytes, expected, replaced, slack_bytes } = whole;
         let kept_from = self.inner.time.kept_from();
         let (told, heard) = oneshot::channel();
         let published = Arc::new(OnceLock::new());
@@ -76,7 +78,7 @@ impl Store {
             }
             let key = BlobKey { account: account.id.clone(), name, kept_from, sha256, id: BlobId::random() };
             let replaces_damaged = replaced == Some(sha256);
-            let sealed = Sealed { key: key.clone(), size_bytes, sums, account, replaces_damaged };
+            let sealed = Sealed { key: key.clone(), size_bytes, sums, account, replaces_damaged, slack_bytes };
             let enter = move |outcome: std::result::Result<(), BlobError>| {
                 drop(promise);
                 fault_point::pass("sealed");
@@ -212,9 +214,10 @@ fn insert(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
     let counted = rows::signed(quota_bytes(&key.name, *size_bytes));
     let statement = "UPDATE accounts SET used = used + $2, change = change + 1, \
                      changed_at = CASE WHEN changed_at >= $3 THEN changed_at + 1 ELSE $3 END \
-                     WHERE id = $1 AND disabled IS NULL AND removed_at IS NULL AND (quota IS NULL OR used + $2 <= quota) \
+                     WHERE id = $1 AND disabled IS NULL AND removed_at IS NULL AND (quota IS NULL OR used + $2 <= quota + $4) \
                      RETURNING change, changed_at";
-    let admitted = connection.query(statement, &[key.account.as_str().into(), counted.into(), now.micros().into()])?;
+    let admitted = connection
+        .query(statement, &[key.account.as_str().into(), counted.into(), now.micros().into(), rows::signed(sealed.slack_bytes).into()])?;
     let Some(admitted) = admitted.first() else { return refuse(connection, sealed, now) };
     let (change, mut created_at) = (admitted.int(0)?, Instant::from_micros(admitted.int(1)?));
     if sealed.replaces_damaged {
@@ -268,7 +271,8 @@ fn refuse(connection: &mut dyn Connection, sealed: &Sealed, now: Instant) -> Res
         return Ok(Verdict::Closed(reason));
     }
     let needed_bytes = quota_bytes(&key.name, sealed.size_bytes);
-    let over = account.quota_bytes.filter(|quota| account.used_bytes.saturating_add(needed_bytes) > *quota);
+    let over =
+        account.quota_bytes.filter(|quota| account.used_bytes.saturating_add(needed_bytes) > quota.saturating_add(sealed.slack_bytes));
     Ok(over.map_or(Verdict::TryAgain, |quota_bytes| Verdict::OverQuota { quota_bytes, used_bytes: account.used_bytes }))
 }
 

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{insert_account, put_history};
 use super::blobs::{BlobError, BlobKey, Blobs};
 use super::catalog::{CatalogError, Connection};
+use super::fleet;
+use super::fleet::copies::{self, FleetCopy};
 use super::hide::hide_where;
 use super::{Error, Result, Store, adopt, rows, sessions, user_copies};
 use crate::fault_point;
@@ -34,6 +36,9 @@ pub(super) struct ControlCopy {
     /// `None` in a copy from before there were users: it says nothing of them.
     #[serde(default)]
     users: Option<user_copies::UserCopies>,
+    /// `None` in a copy from before there was a control plane.
+    #[serde(default)]
+    fleet: Option<FleetCopy>,
     /// Keys and sizes of blobs whose name was held by other bytes.
     #[serde(default)]
     set_aside: Vec<(String, u64)>,
@@ -64,6 +69,8 @@ impl Store {
     {
         let outcome = self
             .write(move |connection| {
+                // In the order in which other calls come to it.
+                fleet::hold_all(connection)?;
                 connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'control'", &[])?;
                 let done = work(connection)?;
                 fault_point::pass("account-changing");
@@ -157,6 +164,9 @@ pub(super) fn load(connection: &mut dyn Connection, copy: &ControlCopy, now: Ins
     if let Some(users) = &copy.users {
         brought.extend(user_copies::load(connection, users)?);
     }
+    if let Some(fleet) = &copy.fleet {
+        brought.extend(copies::load(connection, fleet, now)?);
+    }
     for (path, size_bytes) in &copy.set_aside {
         if let Some(key) = BlobKey::parse(path) {
             adopt::set_aside(connection, &key, *size_bytes)?;
@@ -197,9 +207,10 @@ fn snapshot(connection: &mut dyn Connection, now: Instant) -> std::result::Resul
     let change = change_number(connection)?;
     let accounts = rows::accounts(connection, true)?.iter().map(AccountCopy::of).collect();
     let users = Some(user_copies::snapshot(connection)?);
+    let fleet = Some(copies::snapshot(connection)?);
     let store_id = rows::get(connection, "store_id")?.unwrap_or_default();
     let set_aside = adopt::all_set_aside(connection)?;
-    Ok(ControlCopy { format: 1, store_id, change, written_at: now.micros(), accounts, users, set_aside })
+    Ok(ControlCopy { format: 1, store_id, change, written_at: now.micros(), accounts, users, fleet, set_aside })
 }
 
 fn change_number(connection: &mut dyn Connection) -> std::result::Result<i64, CatalogError> {
@@ -248,6 +259,7 @@ impl ControlCopy {
             written_at: written_at.micros(),
             accounts: Vec::new(),
             users: None,
+            fleet: None,
             set_aside: Vec::new(),
         }
     }

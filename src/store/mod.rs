@@ -20,6 +20,7 @@ mod control;
 pub mod dated;
 pub mod error;
 mod expire;
+pub mod fleet;
 mod guarded_time;
 pub mod hide;
 pub mod home;
@@ -107,6 +108,8 @@ struct Settings {
     scrub_days: u64,
     control_copies: usize,
     sessions_per_account: u64,
+    /// There is a way to send mail.
+    mails: bool,
 }
 
 /// What an operator should know at a glance.

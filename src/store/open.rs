@@ -97,6 +97,7 @@ impl Store {
             scrub_days: config.scrub_days,
             control_copies: config.control_copies,
             sessions_per_account: config.sessions_per_account,
+            mails: config.mails,
         };
         let tasks = TaskTracker::new();
         let inner = Inner {

@@ -77,7 +77,11 @@ impl Store {
     }
 
     async fn fill(&self, copy: Option<control::ControlCopy>, moved_aside: Vec<String>) -> Result<RebuildReport> {
-        let mut lost = vec!["all sessions and tokens: make new ones".to_owned()];
+        let mut lost = vec![
+            "all sessions and tokens: make new ones".to_owned(),
+            "runs of agents that were under way, and the reports of past ones: agents tell their snapshots again when they start"
+                .to_owned(),
+        ];
         match copy {
             Some(copy) => {
                 let now = self.now();

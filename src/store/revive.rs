@@ -27,7 +27,12 @@ impl Store {
     }
 }
 
-fn revive(connection: &mut dyn Connection, id: &AccountId, at: Instant, now: Instant) -> std::result::Result<Revival, CatalogError> {
+pub(super) fn revive(
+    connection: &mut dyn Connection,
+    id: &AccountId,
+    at: Instant,
+    now: Instant,
+) -> std::result::Result<Revival, CatalogError> {
     let not_seen = format!("AND NOT ({})", dated::seen("$2"));
     let hidden = hide_where(connection, id, &not_seen, &[at.micros().into()], now)?;
     let Some((change, back_at)) = rows::next_change(connection, id, 0, now)? else { return Ok(Revival::default()) };

@@ -63,6 +63,16 @@ impl StoreTime {
         self.clock.wall().plus_micros(offset)
     }
 
+    /// Of this machine's clock that knows no jumps.
+    pub(super) fn boot_micros(&self) -> i64 {
+        self.clock.boot_micros()
+    }
+
+    /// Whether this is the machine's clock and no test's.
+    pub(super) fn is_system(&self) -> bool {
+        self.clock.is_system()
+    }
+
     /// Why expiry is paused, where it is.
     pub(super) fn paused(&self) -> Option<String> {
         let ahead = self.state.lock().expect("nobody panics while holding the time").guarded.paused_by()?;

@@ -48,6 +48,8 @@ pub struct Upload {
     seen_open_at: Instant,
     /// The SHA-256 of the damaged file whose row this upload takes, where its bytes are the same.
     replaced: Option<Sha256Digest>,
+    /// By how much it may pass the quota.
+    slack_bytes: u64,
 }
 
 /// What a client has said of the length.
@@ -106,6 +108,8 @@ pub(super) struct Whole {
     pub(super) expected: Vec<Sha256Digest>,
     /// The SHA-256 of the damaged file whose place it takes, where it is its own.
     pub(super) replaced: Option<Sha256Digest>,
+    /// By how much it may pass the quota.
+    pub(super) slack_bytes: u64,
 }
 
 /// All bytes of an upload, staged and hashed.
@@ -135,7 +139,7 @@ impl Store {
     }
 
     async fn begin(&self, visit: Visit, name: &FileName, length: Length) -> Result<Upload> {
-        let Visit { account, holder, .. } = visit;
+        let Visit { mut account, holder, passes_quota, .. } = visit;
         let replaced = match holder {
             Some(holder) if account.kind == Kind::Vault && holder.damaged_at.is_some() => Some(holder.sha256),
             Some(holder) => return Err(Error::NameTaken(Box::new(holder))),
@@ -147,6 +151,8 @@ impl Store {
         };
         closed_reason(&account).map_or(Ok(()), |reason| Err(Error::AccountClosed { reason }))?;
         self.check_writes()?;
+        let slack_bytes = account.quota_bytes.filter(|_| passes_quota).map_or(0, |quota| quota / 10);
+        account.quota_bytes = account.quota_bytes.map(|quota| quota.saturating_add(slack_bytes));
         let promise = self.admit(&account, name, size_bytes).await?;
         let blobs = Arc::clone(&self.inner.blobs);
         let sink = Box::new(Sink { blobs, staged: None, hasher: Hasher::default(), promise });
@@ -163,6 +169,7 @@ impl Store {
             name: name.clone(),
             length,
             replaced,
+            slack_bytes,
             promised: size_bytes,
             received: 0,
             buffer: Vec::with_capacity(room),
@@ -219,8 +226,8 @@ impl Upload {
             return Err(Error::WrongSize { promised, received: self.received });
         }
         let (sink, _) = self.rest().await?;
-        let Self { store, account, name, replaced, received, buffer, .. } = self;
-        let whole = Whole { account, name, size_bytes: received, expected, replaced };
+        let Self { store, account, name, replaced, slack_bytes, received, buffer, .. } = self;
+        let whole = Whole { account, name, size_bytes: received, expected, replaced, slack_bytes };
         let committing = store.clone();
         let keep = async move { committing.keep(whole, sink, buffer).await };
         store.inner.tasks.spawn(keep).await.map_err(|panic| Error::Internal(panic.into()))?

@@ -25,12 +25,18 @@ pub struct Visit {
     pub(super) holder: Option<StoredFile>,
     /// The holder's, where its bytes are wanted.
     pub(super) sums: Option<BlockSums>,
+    pub(super) passes_quota: bool,
 }
 
 impl Visit {
     /// A file that was found otherwise.
     pub const fn of(account: Account, file: StoredFile) -> Self {
-        Self { account, holder: Some(file), sums: None }
+        Self { account, holder: Some(file), sums: None, passes_quota: false }
+    }
+
+    /// What is stored by this visit may pass the quota by a tenth of it.
+    pub fn passing_quota(self) -> Self {
+        Self { passes_quota: true, ..self }
     }
 
     /// Whoever holds the name that was asked about, expired or not.
@@ -56,7 +62,7 @@ impl Store {
         let id = id.clone();
         self.read(move |connection| {
             let Some(account) = rows::account(connection, &id)? else { return Ok(None) };
-            let mut visit = Visit { account, holder: None, sums: None };
+            let mut visit = Visit { account, holder: None, sums: None, passes_quota: false };
             if !enters(&visit.account) {
                 return Ok(Some(visit));
             }

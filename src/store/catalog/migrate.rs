@@ -12,7 +12,7 @@ pub(super) const SCRIPTS: &[&str] = &[
     include_str!("migrations/0001_files.sql"),
     include_str!("migrations/0002_sessions.sql"),
     include_str!("migrations/0003_vaults.sql"),
-    include_str!("migrations/0004_users.sql"),
+    concat!(include_str!("migrations/0004_users.sql"), include_str!("migrations/0004_fleet.sql")),
 ];
 const TABLE: &str = "CREATE TABLE migrations (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
 

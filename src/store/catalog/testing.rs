@@ -36,6 +36,7 @@ pub(crate) fn sqlite_target(dir: &Path) -> StoreConfig {
         scrub_days: 0,
         control_copies: 2,
         sessions_per_account: 100,
+        mails: true,
     }
 }
 

@@ -77,6 +77,7 @@ impl Rig {
             scrub_days: 30,
             control_copies: 30,
             sessions_per_account: 100,
+            mails: true,
         };
         let memory = (blobs == BlobsKind::Memory).then(|| Arc::new(MemoryBlobs::default()));
         let blobs: Arc<dyn Blobs> = around(match &memory {
@@ -92,6 +93,13 @@ impl Rig {
     /// A second server on the same catalog and the same blobs.
     pub(super) async fn second_store(&self) -> Store {
         open(&self.config, &self.clock, &self.blobs).await
+    }
+
+    /// The same where the settings name no mail server.
+    pub(super) async fn without_mail(mut self) -> Self {
+        self.config.mails = false;
+        self.store = self.second_store().await;
+        self
     }
 
     /// What a crash and the next start leave: another store on the same parts.
