@@ -42,8 +42,11 @@ impl LogHandle {
     }
 }
 
+/// A certificate that was not believed is told of by whoever met it, once, and not at every try by the library that looked at it.
+const SAID_ELSEWHERE: &str = "rustls_platform_verifier=off";
+
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder().parse(level).map_err(|source| LogError::Level { level: level.to_owned(), source })
+    EnvFilter::builder().parse(format!("{SAID_ELSEWHERE},{level}")).map_err(|source| LogError::Level { level: level.to_owned(), source })
 }
 
 /// Colours stay off: they are escape sequences, and nobody could tell ours from a client's.

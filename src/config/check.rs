@@ -1,11 +1,11 @@
 //! From texts to a [`Config`]: every setting is read and checked here, and what does not fit is refused in words.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 use super::layers::{Layers, Origin};
-use super::{CatalogTarget, Config, Limits, LogConfig, ServerConfig, StoreConfig, public_url};
+use super::{CatalogTarget, Config, Limits, ListedStatus, LogConfig, ServerConfig, StoreConfig, mail, public_url};
 use crate::model::stored_file::MAX_FILE_BYTES;
 
 type Result<T> = std::result::Result<T, ConfigError>;
@@ -19,7 +19,13 @@ const LEAST_HEADER_BYTES: u64 = 8 << 10;
 
 /// The configuration, or the first thing that is wrong with it.
 pub fn check(layers: &Layers) -> Result<Config> {
-    Ok(Config { store: store(layers)?, server: server(layers)?, log: log(layers)?, sandbox: layers.flag("sandbox")? })
+    Ok(Config {
+        store: store(layers)?,
+        server: server(layers)?,
+        log: log(layers)?,
+        mail: mail::check(layers)?,
+        sandbox: layers.flag("sandbox")?,
+    })
 }
 
 fn store(layers: &Layers) -> Result<StoreConfig> {
@@ -31,6 +37,7 @@ fn store(layers: &Layers) -> Result<StoreConfig> {
         scrub_days: layers.number("scrub_days", 0..=3650)?,
         control_copies: layers.number("control_copies", 1..=10_000)?,
         sessions_per_account: layers.number("sessions_per_account", 1..=100_000)?,
+        mails: layers.text("smtp").is_some(),
     })
 }
 
@@ -69,7 +76,7 @@ fn holds_password(url: &str) -> bool {
 }
 
 /// The trimmed text of a file that only its owner may read.
-fn private_text(path: &Path) -> std::result::Result<String, String> {
+pub(super) fn private_text(path: &Path) -> std::result::Result<String, String> {
     use std::os::unix::fs::PermissionsExt as _;
     let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
@@ -90,6 +97,8 @@ fn server(layers: &Layers) -> Result<ServerConfig> {
         tls_certificate: layers.path("tls_certificate"),
         tls_key: layers.path("tls_key"),
         regions: regions(layers)?,
+        listed_status: listed_status(layers)?,
+        vault_secret: vault_secret(layers)?,
         metrics_listen: layers.parsed("metrics_listen", wanted)?,
         limits: limits(layers)?,
     };
@@ -130,6 +139,22 @@ fn trusted_proxies(layers: &Layers) -> Result<Vec<std::net::IpAddr>> {
 }
 
 /// In upper case, since clients compare them so; in the order in which they are named.
+fn listed_status(layers: &Layers) -> Result<ListedStatus> {
+    match layers.get("list_agents_status").text.as_str() {
+        "offline" => Ok(ListedStatus::Offline),
+        "unknown" => Ok(ListedStatus::Unknown),
+        "live" => Ok(ListedStatus::Live),
+        other => Err(layers.refused("list_agents_status", format!("it is offline, unknown or live, not `{other}`"))),
+    }
+}
+
+/// In the data directory, unless another place is named.
+fn vault_secret(layers: &Layers) -> Result<PathBuf> {
+    let named = layers.path("vault_secret");
+    let data = || layers.path("data").ok_or_else(|| layers.refused("data", "the path of a directory is wanted"));
+    named.map_or_else(|| Ok(data()?.join("vault-secret")), Ok)
+}
+
 fn regions(layers: &Layers) -> Result<Vec<String>> {
     let mut regions = Vec::new();
     for item in layers.get("regions").text.split(',').map(str::trim).filter(|item| !item.is_empty()) {

@@ -83,10 +83,12 @@ impl Layers {
         self.values.get(name).expect("every setting of the table has a default")
     }
 
-    /// The value as anyone may see it: a catalog's URL, which may hold a password, is redacted.
+    /// The value as anyone may see it: a catalog's URL, which may hold a password, is redacted, and so is a mail server's that does
+    /// although it may not.
     pub fn shown(&self, name: &'static str) -> String {
         let text = &self.get(name).text;
-        if name == "catalog" && text != "sqlite" { "redacted".to_owned() } else { text.clone() }
+        let is_secret = name == "catalog" && text != "sqlite" || name == "smtp" && text.contains('@');
+        if is_secret { "redacted".to_owned() } else { text.clone() }
     }
 
     /// Settings that differ between the two and wait for a restart, by name.

@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod file;
 mod layers;
+pub mod mail;
 pub mod public_url;
 mod read;
 mod setting;
@@ -31,6 +32,8 @@ pub struct Config {
     pub store: StoreConfig,
     pub server: ServerConfig,
     pub log: LogConfig,
+    /// How mail is sent; none without it.
+    pub mail: Option<mail::MailConfig>,
     /// A server gives up what it does not need of the operating system.
     pub sandbox: bool,
 }
@@ -68,6 +71,8 @@ pub struct StoreConfig {
     pub control_copies: usize,
     /// Live sessions of one account; one more ends the oldest.
     pub sessions_per_account: u64,
+    /// There is a way to send mail.
+    pub mails: bool,
 }
 
 /// Which catalog.
@@ -103,9 +108,23 @@ pub struct ServerConfig {
     pub tls_key: Option<PathBuf>,
     /// Regions that a login names, in upper case, at least one; all are this server.
     pub regions: Vec<String>,
+    /// What the list of agents says of their status.
+    pub listed_status: ListedStatus,
+    /// The file that opens the vaults whose users did not encrypt them.
+    pub vault_secret: PathBuf,
     /// Plain HTTP on a loopback address with `/metrics` and nothing else; none by default.
     pub metrics_listen: Option<SocketAddr>,
     pub limits: Limits,
+}
+
+/// What `GET user/agents` says of each agent's status; the details of one agent always tell the truth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListedStatus {
+    /// As the original did, whatever the agent does.
+    Offline,
+    /// Clients that know the word ask for the details.
+    Unknown,
+    Live,
 }
 
 /// Bounds on what clients may take. SIGHUP puts new ones in force.

@@ -37,7 +37,7 @@ const fn reloadable(name: &'static str, kind: Kind, default: &'static str, help:
 }
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 35] = [
+pub const SETTINGS: [Setting; 42] = [
     setting("data", Kind::Text, "data", "The data directory"),
     setting("catalog", Kind::Text, "sqlite", "The catalog: sqlite (in the data directory) or a postgres:// URL"),
     setting("catalog_file", Kind::Text, "", "A file of mode 0600 that holds the catalog's URL, so that its password is on no command line"),
@@ -49,7 +49,19 @@ pub const SETTINGS: [Setting; 35] = [
     reloadable("tls_certificate", Kind::Text, "", "Certificate chain in PEM, instead of the self-signed one in data/tls"),
     reloadable("tls_key", Kind::Text, "", "Key of tls_certificate in PEM, readable by the server alone"),
     setting("regions", Kind::List, "DFW", "Regions that Cloud Backup clients may ask for; all are this server"),
+    setting("list_agents_status", Kind::Text, "offline", "What the list of agents says of their status: offline, unknown or live"),
+    setting("vault_secret", Kind::Text, "", "The file that opens vaults nobody encrypted, instead of vault-secret in the data directory"),
     setting("metrics_listen", Kind::Text, "", "Loopback address and port that answers /metrics"),
+    setting(
+        "smtp",
+        Kind::Text,
+        "",
+        "The server that takes mail: smtps://HOST, smtp+starttls://HOST, or smtp://localhost; empty is no mail",
+    ),
+    setting("mail_from", Kind::Text, "", "The address that mail comes from"),
+    setting("smtp_user", Kind::Text, "", "The name to log in with at the mail server"),
+    setting("smtp_password_file", Kind::Text, "", "A file of mode 0600 that holds the password of smtp_user"),
+    setting("smtp_ca_file", Kind::Text, "", "Certificates in PEM that the mail server's is checked against, instead of the system's"),
     reloadable("log_level", Kind::Text, "info", "What is logged: error, warn, info, debug, or a filter such as strongroom=debug"),
     setting("log_format", Kind::Text, "text", "text for people, json for machines"),
     reloadable("header_seconds", Kind::Number, "15", "From the first byte of a request to the end of its headers"),

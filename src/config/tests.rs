@@ -144,7 +144,7 @@ fn the_first_standard_file_that_exists_is_read() {
 fn every_check_says_what_is_wanted() {
     let clear = "plain_http (--plain-http): passwords would cross the network in the clear: listen on a loopback address, \
                  or name the proxy in front in trusted_proxies";
-    let flags: [(&[(&str, &str)], &str); 27] = [
+    let flags: [(&[(&str, &str)], &str); 35] = [
         (&[("plain_http", "true")], clear),
         (&[("plain_http", "true"), ("listen", "192.0.2.1:80")], clear),
         (&[("plain_http", "yes")], "plain_http (--plain-http): true or false is wanted, not `yes`"),
@@ -189,6 +189,36 @@ fn every_check_says_what_is_wanted() {
         (
             &[("catalog_file", "/nowhere/catalog-url")],
             "catalog_file (--catalog-file): cannot read /nowhere/catalog-url: No such file or directory (os error 2)",
+        ),
+        (
+            &[("smtp", "mail.example.net")],
+            "smtp (--smtp): smtps://HOST[:465], smtp+starttls://HOST[:587] or, to this machine alone, smtp://localhost[:25] is wanted",
+        ),
+        (
+            &[("smtp", "smtp://mail.example.net"), ("mail_from", "backup@example.net")],
+            "smtp (--smtp): mail and password would cross the network in the clear: smtp:// is for localhost, elsewhere it is smtps:// \
+             or smtp+starttls://",
+        ),
+        (&[("smtp", "smtp://localhost")], "smtp (--smtp): mail_from is missing: mail needs an address that it comes from"),
+        (
+            &[("smtp", "smtp://localhost"), ("mail_from", "Backup <backup@example.net>")],
+            "mail_from (--mail-from): an address such as backup@example.net is wanted, not `Backup <backup@example.net>`",
+        ),
+        (
+            &[("smtp", "smtp://localhost"), ("mail_from", "backup@example.net"), ("smtp_user", "ops")],
+            "smtp_user (--smtp-user): smtp_password_file is missing: set both or none",
+        ),
+        (
+            &[("smtp", "smtp://localhost"), ("mail_from", "backup@example.net"), ("smtp_password_file", "p")],
+            "smtp_password_file (--smtp-password-file): smtp_user is missing: set both or none",
+        ),
+        (
+            &[("smtp", "smtp://localhost"), ("mail_from", "backup@example.net"), ("smtp_ca_file", "ca.pem")],
+            "smtp_ca_file (--smtp-ca-file): smtp:// is without TLS: there is no certificate to check",
+        ),
+        (
+            &[("smtp", "smtps://mail.example.net"), ("mail_from", "backup@example.net"), ("smtp_ca_file", "config.example.toml")],
+            "smtp_ca_file (--smtp-ca-file): config.example.toml holds no certificate in PEM",
         ),
     ];
     for (flags, complaint) in flags {
@@ -259,6 +289,49 @@ fn a_catalog_file_is_for_its_owner_alone() {
     }
     let both = load(0o600, "postgres://db.example.com/").expect_err("two catalogs").to_string();
     assert_eq!(both, "catalog_file (--catalog-file): catalog names a catalog too: set one of the two");
+}
+
+#[test]
+fn mail_is_sent_where_a_server_is_named() {
+    let mails = |flags: &[(&'static str, &'static str)]| {
+        let config = with_flags(flags).load().expect("good settings").0;
+        (config.store.mails, config.mail.is_some())
+    };
+    assert_eq!(mails(&[]), (false, false));
+    assert_eq!(mails(&[("mail_from", "not looked at"), ("smtp_user", "ops"), ("smtp_ca_file", "/nowhere")]), (false, false));
+    assert_eq!(mails(&[("smtp", "smtp://localhost"), ("mail_from", "backup@example.net")]), (true, true));
+}
+
+#[test]
+fn the_password_of_the_mail_server_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("smtp-password");
+    let load = |mode: u32, password: &str| {
+        std::fs::write(&path, password).expect("the folder takes a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("the file is ours");
+        let values = [("smtp", "smtps://mail.example.net"), ("mail_from", "backup@example.net"), ("smtp_user", "ops")];
+        let values = values.map(|(name, text)| (name, text.to_owned()));
+        let values = values.into_iter().chain([("smtp_password_file", path.display().to_string())]).collect();
+        load_from(&Flags { config_file: None, values }, &Surroundings { environment: &|_| None, standard_files: &[] })
+    };
+    let (config, layers) = load(0o600, "hunter2 hunter2\n").expect("good settings");
+    let login = config.mail.as_ref().and_then(|mail| mail.login.as_ref()).expect("a login");
+    assert_eq!((login.user.as_str(), login.password.reveal()), ("ops", "hunter2 hunter2"));
+    assert!(!format!("{config:?}{layers:?}").contains("hunter2"));
+    for mode in [0o640, 0o604] {
+        assert!(load(mode, "x").expect_err("others can read it").to_string().ends_with("can be read by others: give it mode 0600"));
+    }
+    assert!(load(0o600, "\n").expect_err("no password").to_string().ends_with("is empty"));
+}
+
+#[test]
+fn a_password_in_the_url_of_the_mail_server_is_never_shown() {
+    let world = with_flags(&[("smtp", "smtps://ops:hunter2@mail.example.net"), ("mail_from", "backup@example.net")]);
+    assert!(!world.complaint().contains("hunter2"), "{}", world.complaint());
+    let values = [("smtp", "smtps://ops:hunter2@mail.example.net".to_owned())].into();
+    let layers = Layers::gather(&Flags { config_file: None, values }, &Surroundings { environment: &|_| None, standard_files: &[] });
+    assert_eq!(layers.expect("read, not checked").shown("smtp"), "redacted");
 }
 
 #[test]

@@ -21,7 +21,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const OF_THE_SYSTEM: [&str; 5] =
     ["/proc/self/cgroup", "/proc/self/mountinfo", "/sys/fs/cgroup", "/proc/sys/kernel/random/boot_id", "/proc/sys/vm/overcommit_memory"];
 
-/// What finding a PostgreSQL server by its name, and believing its certificate, takes.
+/// What finding a PostgreSQL server or a mail server by its name, and believing its certificate, takes.
 const OF_NAMES_AND_AUTHORITIES: [&str; 17] = [
     "/etc/hosts",
     "/etc/host.conf",
@@ -85,13 +85,14 @@ fn with_readable(ruleset: RulesetCreated, path: &Path) -> Outcome<RulesetCreated
 /// Files and folders that are read while serving. Of the files that the settings name it is the folder, because a renewed one
 /// is a new file, and the folder of what a link leads to.
 fn readable(config: &Config, layers: &Layers) -> Vec<PathBuf> {
-    let named = ["tls_certificate", "tls_key", "catalog_file"].map(|name| PathBuf::from(&layers.get(name).text));
+    let named = ["tls_certificate", "tls_key", "catalog_file", "vault_secret", "smtp_password_file", "smtp_ca_file"]
+        .map(|name| PathBuf::from(&layers.get(name).text));
     let named = named.into_iter().chain(layers.file.clone()).chain(of_tests()).filter(|path| !path.as_os_str().is_empty());
     let mut all: Vec<PathBuf> =
         named.flat_map(|path| [Some(folder(&path)), path.canonicalize().ok().map(|real| folder(&real))]).flatten().collect();
     all.push(STANDARD_CONFIG.into());
     all.extend(OF_THE_SYSTEM.map(PathBuf::from));
-    if let CatalogTarget::Postgres(_) = config.store.catalog {
+    if matches!(config.store.catalog, CatalogTarget::Postgres(_)) || config.mail.is_some() {
         all.extend(OF_NAMES_AND_AUTHORITIES.map(PathBuf::from));
         all.extend(["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(std::env::var_os).map(PathBuf::from));
     }
