@@ -21,5 +21,5 @@ pub mod server;
 pub mod shutdown;
 /// What we promise to keep: catalog and blobs, and the only place where they meet.
 pub mod store;
-/// JSON in and out.
+/// JSON in and out; old field spellings end here.
 pub mod wire;

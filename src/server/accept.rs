@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::admission::{Admission, Full, Place};
+use super::admission::{Admission, Full, Place, in_place};
 use super::connection;
 use super::exchange::{Front, Handler};
 use super::forwarded::is_trusted;
@@ -83,9 +83,8 @@ impl<H: Handler> Accept<H> {
     fn spawn(&mut self, socket: TcpStream, address: SocketAddr, place: Place) {
         let (front, tls, shutdown) = (Arc::clone(&self.front), self.tls.clone(), self.shutdown.clone());
         self.connections.spawn(async move {
-            let _place = place;
             let _open = Open::count(&front.metrics.connections);
-            connection::serve(Arc::clone(&front), tls, socket, address.ip().to_canonical(), shutdown).await;
+            in_place(place, connection::serve(Arc::clone(&front), tls, socket, address.ip().to_canonical(), shutdown)).await;
         });
     }
 

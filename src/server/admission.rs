@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::network::Network;
@@ -21,6 +22,25 @@ struct Open {
 pub struct Place {
     admission: Admission,
     network: Network,
+    /// It counts for its network, too.
+    is_counted: AtomicBool,
+}
+
+tokio::task_local! {
+    /// The place of the connection whose task this is.
+    static PLACE: Place;
+}
+
+/// Serves a connection in its place.
+pub async fn in_place(place: Place, connection: impl Future<Output = ()>) {
+    PLACE.scope(place, connection).await;
+}
+
+/// The connection of this task is an agent's, as its key says: many of them may come from one address, each holding a long poll, so it
+/// counts for its network no more.
+pub fn is_of_agent() {
+    // A test may call a handler without any connection.
+    let _ = PLACE.try_with(Place::leave_network);
 }
 
 /// Why there is no place.
@@ -46,7 +66,7 @@ impl Admission {
         }
         open.in_all += 1;
         open.by_network.insert(network, of_network + 1);
-        Ok(Place { admission: self.clone(), network })
+        Ok(Place { admission: self.clone(), network, is_counted: AtomicBool::new(true) })
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -54,16 +74,26 @@ impl Admission {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
+impl Place {
+    /// Counts in all alone from now on.
+    fn leave_network(&self) {
+        if !self.is_counted.swap(false, Ordering::Relaxed) {
+            return;
+        }
         let mut open = self.admission.open();
-        open.in_all -= 1;
         if let Some(count) = open.by_network.get_mut(&self.network) {
             *count -= 1;
             if *count == 0 {
                 open.by_network.remove(&self.network);
             }
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave_network();
+        self.admission.open().in_all -= 1;
     }
 }
 
@@ -88,6 +118,24 @@ mod tests {
         let _third = admit("2001:db8::3").expect("the place that was given back");
         let _others = [admit("192.0.2.1").ok(), admit("192.0.2.2").ok()].map(|place| place.expect("another network"));
         assert_eq!(admit("192.0.2.3").err(), Some(Full::InAll));
+    }
+
+    #[tokio::test]
+    async fn an_agents_connection_leaves_its_place_in_the_network_to_others() {
+        let limits = Limits { connections: 3, connections_per_address: 1, ..limits() };
+        let admission = Admission::default();
+        let admit = || admission.admit(ip("192.0.2.1"), false, &limits);
+        let place = admit().expect("the first place");
+        in_place(place, async {
+            assert_eq!(admit().err(), Some(Full::ForNetwork));
+            is_of_agent();
+            is_of_agent();
+            let _second = admit().expect("the place that the agent left");
+            assert_eq!(admit().err(), Some(Full::ForNetwork), "left once, however often it calls");
+        })
+        .await;
+        assert!(admission.open().by_network.is_empty() && admission.open().in_all == 0);
+        is_of_agent();
     }
 
     #[test]

@@ -5,13 +5,15 @@ use std::sync::{Arc, RwLock};
 
 use tokio::sync::Semaphore;
 
+use super::agent_channel::polls::Polls;
 use super::drain::Drains;
 use super::json_body::LONG_LOGINS;
 use super::links::Links;
 use super::metrics::Metrics;
 use super::throttle::Throttle;
-use crate::config::Limits;
+use crate::config::{Limits, ListedStatus, ServerConfig};
 use crate::store::Store;
+use crate::store::fleet::vault_secret::VaultSecret;
 
 pub struct Context {
     pub store: Store,
@@ -19,6 +21,12 @@ pub struct Context {
     pub links: Links,
     /// What a login names; at least one.
     pub regions: Vec<String>,
+    /// What the list of agents says of their status.
+    pub listed_status: ListedStatus,
+    /// Opens the vaults whose users did not encrypt them.
+    pub vault_secret: VaultSecret,
+    /// Long polls of agents.
+    pub polls: Arc<Polls>,
     pub throttle: Throttle,
     pub metrics: Metrics,
     /// Places for strangers that send more than a login.
@@ -40,14 +48,17 @@ pub struct Peer {
 pub struct LiveLimits(Arc<RwLock<Arc<Limits>>>);
 
 impl Context {
-    pub fn new(store: Store, limits: Limits, links: Links, regions: Vec<String>) -> Self {
-        let throttle = Throttle::new(&limits);
+    /// `config` says what is the same for as long as the server runs.
+    pub fn new(store: Store, limits: Limits, links: Links, config: &ServerConfig, vault_secret: VaultSecret) -> Self {
         Self {
             store,
+            throttle: Throttle::new(&limits),
             limits: LiveLimits::new(limits),
             links,
-            regions,
-            throttle,
+            regions: config.regions.clone(),
+            listed_status: config.listed_status,
+            vault_secret,
+            polls: Arc::default(),
             metrics: Metrics::default(),
             long_logins: Semaphore::new(LONG_LOGINS),
             drains: Arc::default(),

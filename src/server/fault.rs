@@ -23,12 +23,20 @@ pub struct ApiFault {
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 /// A challenge that no browser asks its user a password for.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Keystone uri=\"/v2.0/\"");
+/// Most bytes of a message.
+const MAX_MESSAGE_BYTES: usize = 1000;
 const SOON_SECONDS: u64 = 10;
 /// Suspended writes last until somebody restarts the server.
 const LATER_SECONDS: u64 = 300;
 
 impl ApiFault {
+    /// A message that repeats what a client sent is cut where it grows long.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.len() > MAX_MESSAGE_BYTES {
+            message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+            message.push('…');
+        }
         Self { fault: Fault::new(kind, message), cause: None, headers: Vec::new() }
     }
 
@@ -212,6 +220,12 @@ mod tests {
         assert_eq!(bare, r#"{"forbidden":{"code":403,"message":"No."}}"#);
         let (_, told) = answered(ApiFault::conflict("No.").with_details("Why.")).await;
         assert_eq!(told, r#"{"conflict":{"code":409,"message":"No.","details":"Why."}}"#);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_repeats_a_long_text_is_cut() {
+        let (_, body) = answered(ApiFault::not_found("ä".repeat(1_000_000))).await;
+        assert_eq!(body, format!(r#"{{"itemNotFound":{{"code":404,"message":"{}…","details":""}}}}"#, "ä".repeat(500)));
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod access_log;
 pub mod admission;
+pub mod agent_channel;
 pub mod auth;
 pub mod connection;
 pub mod context;
@@ -26,6 +27,7 @@ pub mod json_body;
 pub mod links;
 pub mod list;
 pub mod listener;
+mod mail;
 pub mod metrics;
 pub mod metrics_listener;
 pub mod minute;
@@ -51,7 +53,7 @@ pub mod watched;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -64,10 +66,12 @@ use crate::server::context::Context;
 use crate::server::exchange::Front;
 use crate::server::links::Links;
 use crate::server::listener::{inherited, listen};
+use crate::server::mail::{MailError, Mailer};
 use crate::server::tls::Certificates;
 use crate::server::tls::error::CertificateError;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
+use crate::store::fleet::vault_secret::{VaultSecret, VaultSecretError};
 
 /// A server that listens and does not serve yet: connections wait until [`Server::run`].
 pub struct Server {
@@ -75,6 +79,7 @@ pub struct Server {
     address: SocketAddr,
     metrics_listener: Option<TcpListener>,
     trusted_proxies: Vec<IpAddr>,
+    mailer: Option<Mailer>,
     handle: Handle,
 }
 
@@ -94,6 +99,10 @@ pub enum BindError {
     PublicMetrics { address: SocketAddr },
     #[error("cannot serve TLS")]
     Certificate(#[from] CertificateError),
+    #[error("mail cannot be sent")]
+    Mail(#[from] MailError),
+    #[error("the vaults of agents cannot be opened")]
+    VaultSecret(#[from] VaultSecretError),
 }
 
 impl Server {
@@ -104,13 +113,20 @@ impl Server {
             true => None,
             false => Some(Certificates::open(server, &config.store.data, Clock::system())?),
         };
+        let mailer = config.mail.as_ref().map(Mailer::new).transpose()?;
         let metrics_listener = server.metrics_listen.map(listen_for_metrics).transpose()?;
         let (listener, address) = main_listener(server.listen)?;
         let names = certificates.as_ref().map(|certificates| certificates.names()).unwrap_or_default();
         let links = Links::new(server.public_url.as_deref(), names, address.port(), certificates.is_some());
-        let context = Arc::new(Context::new(store, within_descriptors(server.limits.clone()), links, server.regions.clone()));
+        let context = Arc::new(Context::new(
+            store,
+            within_descriptors(server.limits.clone()),
+            links,
+            server,
+            open_vault_secret(&server.vault_secret)?,
+        ));
         let handle = Handle { context, certificates };
-        Ok(Self { listener, address, metrics_listener, trusted_proxies: server.trusted_proxies.clone(), handle })
+        Ok(Self { listener, address, metrics_listener, trusted_proxies: server.trusted_proxies.clone(), mailer, handle })
     }
 
     /// Where it listens, with the port that the system chose where port 0 was asked for.
@@ -140,7 +156,10 @@ impl Server {
         let metrics_listener = self.metrics_listener.map(tokio::net::TcpListener::from_std).transpose()?;
         let Handle { context, certificates } = self.handle;
         let acceptor = certificates.as_ref().map(|certificates| certificates.acceptor());
-        let beside = run_beside(&context, certificates, metrics_listener, &shutdown);
+        let mut beside = run_beside(&context, certificates, metrics_listener, &shutdown);
+        if let Some(mailer) = self.mailer {
+            beside.spawn(mailer.run(context.store.clone(), shutdown.clone()));
+        }
         let handler = {
             let context = Arc::clone(&context);
             move |peer, request| route::handle(Arc::clone(&context), peer, request)
@@ -173,6 +192,15 @@ impl Handle {
     }
 }
 
+/// Made at the first start, which says what it is worth.
+fn open_vault_secret(path: &Path) -> Result<VaultSecret, VaultSecretError> {
+    let (secret, is_new) = VaultSecret::open(path)?;
+    if is_new {
+        tracing::warn!(path = %path.display(), "this file opens the vaults of agents whose users did not encrypt them: keep a copy elsewhere");
+    }
+    Ok(secret)
+}
+
 /// What runs beside the accept loop, until the same stop.
 fn run_beside(
     context: &Arc<Context>,
@@ -184,6 +212,7 @@ fn run_beside(
     if let Some(certificates) = certificates.clone() {
         tasks.spawn(tls::expiry::watch(certificates, context.links.clone(), shutdown.clone()));
     }
+    tasks.spawn(Arc::clone(&context.polls).run(context.store.clone(), shutdown.clone()));
     if let Some(listener) = metrics_listener {
         let context = Arc::clone(context);
         let render = move || scrape(Arc::clone(&context), certificates.clone());

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Response};
 use hyper::body::Incoming;
 
 use super::access_log::LoggedAccount;
+use super::agent_channel;
 use super::auth;
 use super::context::{Context, Peer};
 use super::control;
@@ -51,6 +52,8 @@ pub enum Route<'a> {
     Identity,
     /// Below `/v1.0/`, the same.
     Control,
+    /// Below `/agent/v1/`, without Basic credentials.
+    AgentChannel,
     /// The versions of the Cloud Backup API: `/v1.0` and `/v1.0/`, and `GET /` of a client that sends a token or names JSON.
     Versions,
     /// Whatever else carries no credentials.
@@ -67,6 +70,7 @@ impl std::fmt::Debug for Route<'_> {
             Self::NoSession => out.write_str("NoSession"),
             Self::Identity => out.write_str("Identity"),
             Self::Control => out.write_str("Control"),
+            Self::AgentChannel => out.write_str("AgentChannel"),
             Self::Versions => out.write_str("Versions"),
             Self::Login => out.write_str("Login"),
         }
@@ -87,6 +91,7 @@ impl<'a> Route<'a> {
             _ if is_below("/v2.0/") => Self::Identity,
             _ if ["/v1.0", "/v1.0/"].contains(&path) || asks_for_versions(method, path, headers) => Self::Versions,
             _ if is_below("/v1.0/") => Self::Control,
+            _ if is_below("/agent/v1/") => Self::AgentChannel,
             _ => Self::Login,
         }
     }
@@ -175,6 +180,7 @@ async fn answer(head: &RequestHead, body: &mut RequestBody) -> Answer {
         Route::NoSession => Answer::to_session(sessions::without_slash(head)),
         Route::Identity => Answer::to_nobody(Ok(identity::answer(head, body).await)),
         Route::Control => Answer::to_nobody(Ok(control::answer(head, body).await)),
+        Route::AgentChannel => Answer::to_nobody(Ok(agent_channel::answer(head, body).await)),
         Route::Versions if head.path() == "/" => Answer::to_nobody(Ok(versions::all(head))),
         Route::Versions => Answer::to_nobody(Ok(identity::answer_v1(head).await)),
         Route::Login => Answer::to_nobody(Err(auth::challenge())),

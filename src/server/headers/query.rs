@@ -29,6 +29,12 @@ pub enum QueryError {
     Twice(&'static str),
 }
 
+/// All parameters, percent-decoded, a `+` for a space. Bytes that are no UTF-8 are replaced.
+pub fn pairs(text: &str) -> Vec<(String, String)> {
+    let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (decoded(key), decoded(value))).collect()
+}
+
 impl Query {
     /// Reads what follows the `?`. A `+` is a plus, except in `filter`, which comes from a form and means a space by it.
     pub fn parse(text: &str) -> Result<Self, QueryError> {

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::Certificates;
 use super::error::CertificateError;
 use crate::clock::Clock;
-use crate::config::{Limits, ServerConfig};
+use crate::config::{Limits, ListedStatus, ServerConfig};
 use crate::server::test_limits::limits;
 use crate::server::tests::refusals::found;
 use crate::server::tests::support::{TestServer, pause};
@@ -31,6 +31,8 @@ fn config() -> ServerConfig {
         tls_certificate: None,
         tls_key: None,
         regions: vec!["DFW".to_owned()],
+        listed_status: ListedStatus::Offline,
+        vault_secret: PathBuf::new(),
         metrics_listen: None,
         limits: limits(),
     }
