@@ -1,5 +1,7 @@
 //! Arguments that several commands take, parsed at the door.
 
+use std::time::Duration;
+
 use crate::model::instant::Instant;
 use crate::model::retention::Retention;
 use crate::model::size::Size;
@@ -17,6 +19,20 @@ pub fn retention(text: &str) -> Result<Retention, String> {
 /// The time of a dated view.
 pub fn time(text: &str) -> Result<Instant, String> {
     parse_time(text).ok_or_else(|| "a time like 2026-11-20T12:00:00Z, or a day like 2026-11-20, is wanted".to_owned())
+}
+
+/// `26h`, `90m`, `3d`.
+pub fn span(text: &str) -> Result<Duration, String> {
+    let wanted = || "a number and one of m, h or d is wanted, such as 26h".to_owned();
+    let unit = text.chars().last().ok_or_else(wanted)?;
+    let seconds = match unit {
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wanted()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wanted())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wanted)
 }
 
 /// One line of text.
@@ -58,6 +74,8 @@ mod tests {
         assert!(time("yesterday").is_err_and(|error| error.contains("2026-11-20T12:00:00Z")));
         assert_eq!(description("web server"), Ok("web server".to_owned()));
         assert!(description("web\nserver").is_err());
+        assert_eq!(["90m", "26h", "3d"].map(span), [5_400, 93_600, 259_200].map(|seconds| Ok(Duration::from_secs(seconds))));
+        assert!(["", "h", "26", "26 h", "-1h", "1é", "99999999999999999999d"].iter().all(|text| span(text).is_err()));
         assert!(description(&"x".repeat(1001)).is_err());
         assert_eq!("none".parse(), Ok(Quota(None)));
         assert_eq!("2 KiB".parse(), Ok(Quota(Some(2048))));

@@ -15,6 +15,7 @@ mod confirm;
 mod console;
 mod destination;
 mod failure;
+mod fleet;
 mod man;
 mod process;
 mod progress;
@@ -69,6 +70,9 @@ enum Command {
     /// Copy the catalog, or make it anew from the files
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Look after the machines that are backed up, of all tenants
+    #[command(subcommand)]
+    Fleet(fleet::Command),
     /// Bring a vault back to what it was
     #[command(subcommand)]
     Vault(vault::Command),
@@ -124,6 +128,7 @@ impl Cli {
             Some(Command::User(command)) => user::run(command, &settings, console),
             Some(Command::Check(check)) => check.run(&settings, console),
             Some(Command::Catalog(command)) => catalog::run(command, &settings, console),
+            Some(Command::Fleet(command)) => fleet::run(command, &settings, console),
             Some(Command::Vault(command)) => vault::run(command, &settings, console),
             Some(Command::Clock(command)) => clock::run(command, &settings, console),
             Some(Command::Config(command)) => config::run(command, &settings, console),
