@@ -245,7 +245,7 @@ fn a_token_beside_a_password_wins_below_the_apis_paths_alone() {
     let token = format!("X-Auth-Token: {}", ada.token());
     let found = account.get_with(&token, "/v2.0/users?name=ada");
     assert_eq!(found.expect(200).json()["user"]["name"], "ada");
-    account.get_with(&token, "/v1.0/nothing").expect(404).expect_header("content-type", "application/json; charset=utf-8");
+    account.get_with(&token, "/v1.0/user/nothing").expect(404).expect_header("content-type", "application/json; charset=utf-8");
     for path in ["/a", "/v1.0"] {
         account.get_with(&token, path).expect(200).expect_body(path.as_bytes());
     }

@@ -103,7 +103,7 @@ fn what_readme_and_unit_say_works_as_pasted() {
     }
     for line in pasted(&readme, "**Accounts.**", "When the catalog is lost") {
         let line = line.replace("Y21R3P", user);
-        machine.paste(if line.contains("account remove") { "true" } else { &line });
+        machine.paste(if line.contains(" remove ") { "true" } else { &line });
     }
     machine.paste("sudo -u strongroom strongroom clock accept");
     for line in pasted(&readme, "**Completions and man page.**", "## How to work on it") {
@@ -117,6 +117,7 @@ fn what_readme_and_unit_say_works_as_pasted() {
     let ended = eventually("the server ends", SOON, || process.try_wait().expect("it can be waited for"));
     assert_eq!(ended.code(), Some(0));
     machine.paste(&format!("sudo -u strongroom strongroom account remove {user} --yes"));
+    machine.paste("sudo -u strongroom strongroom user remove bob --yes");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::support::raw::Raw;
 use crate::support::server::TestServer;
 use crate::support::{SOON, is_nightly, tree};
 
-fn bombs() -> Vec<(&'static str, Vec<u8>)> {
+pub fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let depth = 100_000;
     let members: Vec<String> = (0..1_000_000).map(|number| format!("\"{number}\":0")).collect();
     vec![
@@ -24,7 +24,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// CPU time that the server has used.
-fn cpu(server: &TestServer) -> Duration {
+pub fn cpu(server: &TestServer) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("the server runs");
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks: u64 = [11, 12].iter().filter_map(|&at| fields[at].parse::<u64>().ok()).sum();
@@ -74,15 +74,16 @@ fn json_is_bytes_to_a_put_and_nothing_to_anything_else() {
     );
 }
 
-/// The figure above says that no JSON is taken: this is what makes it true.
+/// The figure above says that no JSON is taken: this is what makes it true. The agent channel, and the Cloud Backup API with a parser of
+/// its own, are given the bombs in `control_bombs.rs`.
 #[test]
-fn nothing_parses_json_of_a_client() {
+fn nothing_else_parses_json_of_a_client() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = tree::files_below(&root);
     let parsing = ["serde_json::from", "serde_json::Deserializer", "Json<", "Deserialize"];
     let found: Vec<String> = files
         .iter()
-        .filter(|path| path.starts_with(root.join("server")))
+        .filter(|path| path.starts_with(root.join("server")) && !path.starts_with(root.join("server/agent_channel")))
         .flat_map(|path| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let product = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();

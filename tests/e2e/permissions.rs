@@ -111,8 +111,10 @@ fn every_route_answers_everybody_as_the_table_says() {
         ("GET", "/", "X-Auth-Token: x\r\n", [200, 401, 200, 200, 403, 200, 401, 200]),
         ("GET", "/v1.0/", "", [200, 401, 400, 400, 403, 404, 401, 200]),
         ("GET", "/v1.0/", "X-Auth-Token: x\r\n", open(200)),
-        ("GET", "/v1.0/nothing", "X-Auth-Token: x\r\n", open(404)),
-        ("GET", "/v1.0/nothing", "", [404, 401, 404, 404, 403, 404, 401, 404]),
+        ("GET", "/v1.0/nothing", "X-Auth-Token: x\r\n", open(401)),
+        ("GET", "/v1.0/nothing", "", shut(404, 404, 404)),
+        ("GET", "/agent/v1/work", "", shut(404, 404, 404)),
+        ("GET", "/agent/v1/nothing", "", [404, 401, 404, 404, 403, 404, 401, 404]),
         ("POST", "/v2.0/tokens", "Content-Length: 0\r\n", [400, 401, 405, 405, 403, 400, 401, 400]),
         ("GET", "/v2.0/users", "X-Auth-Token: x\r\n", open(401)),
     ];
@@ -148,6 +150,7 @@ fn place(route: Route, operation: Operation) -> &'static str {
         Route::Login => "login",
         Route::Identity => "identity",
         Route::Control => "control",
+        Route::AgentChannel => "agent channel",
         Route::Versions => "versions",
         Route::Account => match operation {
             Operation::List => "list",
@@ -179,7 +182,7 @@ fn expect_every_route(table: &[Line]) {
         somebody.insert(http::header::AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
         found.extend([headers, somebody].map(|headers| place(Route::of(&method, path, &headers, &login(&headers)), operation)));
     }
-    let all = "control delete get health identity list login make session no session options post put refused session share versions";
+    let all = "agent channel control delete get health identity list login make session no session options post put refused session share versions";
     assert_eq!(found.into_iter().collect::<Vec<_>>().join(" "), all, "a route has no row");
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::support::fleet::{Api, TestAgent};
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
 use crate::support::tree;
+use crate::support::user::User;
 
 /// A shell in `folder`; returns what it printed and insists that it was content.
 #[track_caller]
@@ -120,4 +122,43 @@ fn broken_downloads_are_resumed_by_curl_and_wget() {
         shell(here.path(), &format!("{program} {url}"));
         assert!(std::fs::read(here.path().join("big.tar")).expect("the whole file") == bytes, "{program}");
     }
+}
+
+/// The README's chapter, line by line, as somebody pastes it: with the own host, key and numbers in it, and an agent that does its part.
+#[test]
+fn the_cloud_backup_chapter_works_as_pasted() {
+    let server = Setup::new().tls().start();
+    let user = User::add(&server, "ada", &[]);
+    let agent = TestAgent::register(&Api::of(&user), "web-a");
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README is there");
+    let chapter = readme.split("## The Cloud Backup API, from a token to a restore").nth(1).expect("the chapter");
+    let block = chapter.split("```").nth(1).expect("a block of commands");
+    let commands: Vec<String> = block.trim().split("\n$ ").map(|command| command.trim_start_matches("$ ").to_owned()).collect();
+    let (here, certificate) = (tempfile::tempdir().expect("a folder"), server.site().certificate.clone().expect("a certificate"));
+    let mut ids: Vec<i64> = vec![agent.id];
+    let paste = |command: &str, ids: &[i64]| {
+        let mut line = command.replace("https://HOST", &server.site().origin()).replace("\"KEY\"", &format!("\"{}\"", user.api_key));
+        for (shown, id) in ["1001", "1002", "1005", "1006"].iter().zip(ids) {
+            line = line.replace(shown, &id.to_string());
+        }
+        let line = line.replace("curl -s", &format!("curl -sf --cacert {}", certificate.display()));
+        let token = "[ -e login.json ] && TOKEN=$(grep -o '\"token\":{\"id\":\"[0-9a-f]*' login.json | cut -d'\"' -f6)";
+        shell(here.path(), &format!("{token}; {line}"))
+    };
+    let id_in = |answer: &str, member: &str| -> i64 {
+        serde_json::from_str::<serde_json::Value>(answer).expect("JSON")[member].as_i64().expect("an id")
+    };
+    assert_eq!(commands.len(), 9, "{commands:#?}");
+    paste(&commands[0], &ids);
+    paste(&commands[1], &ids);
+    assert!(paste(&commands[2], &ids).contains("\"MachineName\":\"web-a\""));
+    ids.push(id_in(&paste(&commands[3], &ids), "BackupConfigurationId"));
+    ids.push(paste(&commands[4], &ids).parse().expect("a bare number"));
+    agent.back_up(ids[2]);
+    assert!(paste(&commands[5], &ids).contains("\"State\":\"Completed\""));
+    ids.push(id_in(&paste(&commands[6], &ids), "RestoreId"));
+    assert_eq!(paste(&commands[7], &ids), "");
+    agent.begin(ids[3]);
+    agent.say(ids[3], "completed", &serde_json::json!({})).expect(200);
+    assert!(paste(&commands[8], &ids).contains("\"NumErrors\":\"0\""));
 }
