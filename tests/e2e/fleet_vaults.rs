@@ -32,6 +32,30 @@ fn an_agents_key_opens_its_own_vault_and_nothing_else() {
 }
 
 #[test]
+fn a_poll_is_woken_by_what_is_wanted_and_not_by_the_agents_own_words() {
+    for server in TestServer::each_catalog() {
+        let api = Api::new(&server);
+        let agent = TestAgent::register(&api, "web-a");
+        let configuration = api.configure(&agent, &json!({}));
+        let backup = api.start(configuration);
+        let tag = || agent.call("GET", "/work", None).header("etag").expect("a tag").to_owned();
+        let before = tag();
+        agent.begin(backup);
+        assert_eq!(tag(), before, "its own words");
+        let known = ["-H", &format!("If-None-Match: {before}"), "-H", &format!("Authorization: Bearer {}", agent.key)].map(str::to_owned);
+        let incarnation = ["-H".to_owned(), format!("Strongroom-Incarnation: {}", agent.incarnation)];
+        let arguments: Vec<String> = known.into_iter().chain(incarnation).collect();
+        let site = api.site.clone();
+        let poll = std::thread::spawn(move || site.curl(&arguments, "/agent/v1/work?wait=60"));
+        api.post("/backup/action-requested", &json!({"Action": "StopManual", "Id": backup})).expect(204);
+        let woken = poll.join().expect("the poll ends");
+        assert_eq!(woken.expect(200).json()["runs"][0]["stop"], json!(true));
+        assert_ne!(tag(), before);
+        agent.call("GET", "/work?wait=0", None).expect(200);
+    }
+}
+
+#[test]
 fn a_stolen_agent_key_takes_nothing_away() {
     for server in TestServer::each_catalog() {
         let api = Api::new(&server);

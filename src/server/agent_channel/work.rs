@@ -36,7 +36,8 @@ pub async fn show(head: &RequestHead) -> Answer {
 }
 
 fn tag(agent: &crate::model::agent::Agent) -> String {
-    format!("\"{}-{}\"", agent.incarnation, agent.work)
+    // Weak: what an agent itself said of its runs changes the answer, and wakes nobody.
+    format!("W/\"{}-{}\"", agent.incarnation, agent.work)
 }
 
 fn wait(head: &RequestHead) -> Duration {

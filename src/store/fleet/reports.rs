@@ -4,7 +4,7 @@ use super::agent_rows::any_agent;
 use super::configuration_rows::configurations_where;
 use super::ending::{finish, stop_runs};
 use super::run_rows::{insert, move_to, new, report_of, runs_where, settings_of};
-use super::{Outcome, Refusal, Rows, Times, json, next_id, requests, restorable, restores, served, wants, work};
+use super::{Outcome, Refusal, Rows, Times, hold_all, json, next_id, requests, restorable, restores, served, work};
 use crate::model::agent::Agent;
 use crate::model::run::{Reported, RunKind, RunState};
 use crate::model::run_record::{Run, RunReport};
@@ -20,7 +20,8 @@ impl Store {
     pub async fn report_run(&self, agent: i64, id: i64, update: RunUpdate) -> Result<Outcome<Option<WantedRun>>> {
         let times = self.times();
         self.write(move |connection| {
-            wants(connection, agent)?;
+            // An agent knows what it said itself: its poll is held on.
+            hold_all(connection)?;
             let Some(mut run) = runs_where(connection, "id = $1 AND agent = $2", &[id.into(), agent.into()])?.pop() else {
                 return Ok(Err(Refusal::NotFound(format!("Run {id} is none of agent {agent}."))));
             };
