@@ -14,13 +14,14 @@ use super::settings::SettingFlags;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
+use crate::store::fleet::vault_secret::VaultSecret;
 use crate::store::rebuild::RebuildProgress;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Make a lost catalog anew from the files and the copies beside them; no server may run meanwhile
     Rebuild,
-    /// Write a consistent copy of the catalog, while a server runs or not
+    /// Write a consistent copy of the catalog, while a server runs or not, and beside it, as FILE.vault-secret, one of the vault secret
     Backup {
         /// The copy; it must not exist yet
         #[arg(value_name = "FILE")]
@@ -71,10 +72,22 @@ fn backup(config: &Config, to: PathBuf, console: &mut Console) -> Result<(), Fai
     if to.try_exists().unwrap_or(true) {
         return Err(Failure::new(format!("{} exists already", to.display())).with_hint("name a new file: no copy is ever replaced"));
     }
+    let mut secret = to.clone().into_os_string();
+    secret.push(".vault-secret");
+    let secret = PathBuf::from(secret);
+    if secret.try_exists().unwrap_or(true) {
+        return Err(Failure::new(format!("{} exists already", secret.display())).with_hint("name a new file: no copy is ever replaced"));
+    }
     block_on(async {
         let store = open_store(config).await?;
         let copied = store.backup_catalog(&to).await;
         copied.map_err(|error| Failure::of_store(format!("cannot copy the catalog to {}", to.display()), &error))
     })?;
-    console.answer_either(&json!({ "copy": to.display().to_string() }), || format!("The catalog is copied to {}\n", to.display()))
+    let copied = VaultSecret::copy(&config.server.vault_secret, &secret);
+    let has_secret = copied.map_err(|error| Failure::because("the catalog is copied, but not the vault secret", &error))?;
+    let json = json!({ "copy": to.display().to_string(), "vault_secret": has_secret.then(|| secret.display().to_string()) });
+    console.answer_either(&json, || {
+        let beside = if has_secret { format!(", and what opens the vaults of agents to {}", secret.display()) } else { String::new() };
+        format!("The catalog is copied to {}{beside}\n", to.display())
+    })
 }

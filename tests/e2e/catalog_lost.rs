@@ -175,6 +175,8 @@ fn a_copy_made_while_serving_is_a_catalog() {
     account.store("/a", b"x");
     let copy = server.home().join("copy.db");
     server.run(&["catalog", "backup", &copy.display().to_string()]).expect_exit(0);
+    let secret = std::fs::read(copy.with_file_name(format!("{}.vault-secret", copy.file_name().expect("a name").display())));
+    assert!(secret.expect("it is copied, too") == std::fs::read(server.data().join("vault-secret")).expect("it is there"));
     account.store("/b", b"y");
     server.stop();
     remove_catalog(&server.data());

@@ -55,11 +55,26 @@ impl VaultSecret {
         secret.ok_or_else(|| VaultSecretError::Damaged { path: shown() })
     }
 
+    /// A copy for the owner alone, synced; never in the place of another file. `false` where there is no secret yet.
+    pub fn copy(from: &Path, to: &Path) -> Result<bool, VaultSecretError> {
+        if !from.try_exists().unwrap_or(true) {
+            return Ok(false);
+        }
+        let secret = Self::read_from(from)?;
+        let copied = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+            writeln!(file, "{}", data_encoding::HEXLOWER.encode(&secret.0))?;
+            file.sync_all()?;
+            File::open(folder_of(to))?.sync_all()
+        };
+        copied().map(|()| true).map_err(|source| VaultSecretError::Io { path: to.display().to_string(), source })
+    }
+
     /// Whole under its name or not there: written beside, synced, then linked, so that of two that start at once one wins.
     fn make(path: &Path) -> io::Result<Self> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         let beside = tempfile::Builder::new()
             .prefix(".vault-secret")
             .make_in(folder, |path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))?;
@@ -80,6 +95,10 @@ impl VaultSecret {
         let tag = aws_lc_rs::hmac::sign(&key, format!("{account}/g{generation}").as_bytes());
         Secret::presented(&base62(tag.as_ref()))
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl std::fmt::Debug for VaultSecret {
@@ -122,6 +141,17 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 1, "nothing is left beside it");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("it is ours");
         assert!(matches!(VaultSecret::open(&path), Err(VaultSecretError::Open { .. })));
+    }
+
+    #[test]
+    fn a_copy_is_for_its_owner_alone_and_replaces_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (path, copy) = (folder.path().join("vault-secret"), folder.path().join("copy"));
+        assert!(matches!(VaultSecret::copy(&path, &copy), Ok(false)), "there is none yet");
+        let (secret, _) = VaultSecret::open(&path).expect("it is made");
+        assert!(matches!(VaultSecret::copy(&path, &copy), Ok(true)));
+        assert_eq!(VaultSecret::read_from(&copy).expect("it is for its owner alone").0, secret.0);
+        assert!(matches!(VaultSecret::copy(&path, &copy), Err(VaultSecretError::Io { .. })), "it is there already");
     }
 
     #[test]
