@@ -8,7 +8,7 @@ use crate::support::server::TestServer;
 use crate::support::setup::Setup;
 use crate::support::{SOON, eventually};
 
-const HIDDEN: [&str; 22] = [
+const HIDDEN: [&str; 21] = [
     "/metrics",
     "/admin",
     "/admin/",
@@ -22,7 +22,6 @@ const HIDDEN: [&str; 22] = [
     "/console",
     "/api",
     "/api/v1/users",
-    "/agent/v1/",
     "/setup",
     "/install",
     "/login",

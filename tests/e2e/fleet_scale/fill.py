@@ -7,10 +7,11 @@ import hashlib
 import itertools
 import sqlite3
 import sys
+import time
 
 target, tenants, runs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 DAY = 86_400_000_000
-now = 1_795_660_000_000_000
+now = int(time.time() * 1_000_000)
 db = sqlite3.connect(target)
 db.execute("PRAGMA synchronous = OFF")
 
