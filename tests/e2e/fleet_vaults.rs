@@ -32,6 +32,33 @@ fn an_agents_key_opens_its_own_vault_and_nothing_else() {
 }
 
 #[test]
+fn an_older_process_of_an_agent_is_told_to_end_whatever_it_calls() {
+    for server in TestServer::each_catalog() {
+        let api = Api::new(&server);
+        let older = TestAgent::register(&api, "web-a");
+        let name = older.store("data", "some bytes");
+        let mut newer = older.clone();
+        newer.start_up(&json!({}));
+        assert!(newer.incarnation > older.incarnation);
+        for (method, path, body) in [
+            ("GET", "/work".to_owned(), None),
+            ("POST", "/runs/1".to_owned(), Some(r#"{"attempt":1,"state":"queued"}"#)),
+            ("GET", format!("/vault/{name}"), None),
+            ("POST", format!("/vault/g1/data/{}", sha256(b"x")), Some("x")),
+            ("GET", format!("/restores/1/vault/{name}"), None),
+        ] {
+            older.call(method, &path, body).expect(409);
+        }
+        newer.call("GET", &format!("/vault/{name}"), None).expect(200);
+        // A program that knows the repository API alone.
+        let key = format!("Authorization: Bearer {}", newer.key);
+        api.site.curl(&["-H", &key], &format!("/agent/v1/vault/{name}")).expect(200);
+        api.site.curl(&["-H", &key], "/agent/v1/work").expect(400);
+        assert_eq!(newer.work()["limits"], json!({"report_bytes": 8 << 20, "errors": 1000, "error_bytes": 2048, "wait_seconds": 60}));
+    }
+}
+
+#[test]
 fn a_poll_is_woken_by_what_is_wanted_and_not_by_the_agents_own_words() {
     for server in TestServer::each_catalog() {
         let api = Api::new(&server);

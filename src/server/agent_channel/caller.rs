@@ -33,13 +33,18 @@ pub async fn agent(head: &RequestHead) -> Result<Agent, ApiFault> {
 
 /// The same, where the call is of the newest process of the agent; 409 tells an older one to end.
 pub async fn newest(head: &RequestHead) -> Result<Agent, ApiFault> {
+    let agent = not_older(head).await?;
+    // Who asks comes first: a stranger hears 401.
+    let is_told = head.headers().contains_key(INCARNATION);
+    is_told.then_some(agent).ok_or_else(|| ApiFault::bad_request("Strongroom-Incarnation is missing: POST startup tells it."))
+}
+
+/// The same for calls that may do without the number: what only knows the repository API does not send it.
+pub async fn not_older(head: &RequestHead) -> Result<Agent, ApiFault> {
     let agent = agent(head).await?;
-    let sent = head.headers().get(INCARNATION).and_then(|line| line.to_str().ok()?.parse::<i64>().ok());
-    match sent {
-        Some(incarnation) if incarnation == agent.incarnation => Ok(agent),
-        Some(_) => Err(ApiFault::conflict("Another process of this agent was started since.")),
-        None => Err(ApiFault::bad_request("Strongroom-Incarnation is missing: POST startup tells it.")),
-    }
+    let Some(line) = head.headers().get(INCARNATION) else { return Ok(agent) };
+    let is_newest = line.to_str().is_ok_and(|text| text.parse() == Ok(agent.incarnation));
+    is_newest.then_some(agent).ok_or_else(|| ApiFault::conflict("Another process of this agent was started since."))
 }
 
 fn key(headers: &HeaderMap) -> Option<SecretHash> {

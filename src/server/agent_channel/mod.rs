@@ -23,9 +23,7 @@ use super::reply::Body;
 use super::request::RequestHead;
 use super::request_body::RequestBody;
 use crate::store::fleet::{Outcome, Refusal};
-
-/// Most bytes of a body of this channel: 1,000 errors of 2 KiB in each of four texts.
-const MAX_BODY_BYTES: usize = 8 << 20;
+use crate::wire::channel::MAX_BODY_BYTES;
 
 type Answer = Result<Response<Body>, ApiFault>;
 

@@ -22,7 +22,7 @@ use crate::store::visit::{Asked, Visit};
 
 /// `/agent/v1/vault/gN/…`
 pub async fn own(head: &RequestHead, body: &mut RequestBody) -> Answer {
-    let agent = caller::agent(head).await?;
+    let agent = caller::not_older(head).await?;
     let inner = within(head, head.path().strip_prefix("/agent/v1/vault").unwrap_or_default())?;
     let visit = visit(&inner, &agent.account).await?;
     Ok(shown(&inner, Box::pin(operate(&inner, &agent, visit, body)).await))
@@ -30,7 +30,7 @@ pub async fn own(head: &RequestHead, body: &mut RequestBody) -> Answer {
 
 /// `/agent/v1/restores/ID/vault/gN/…`; `rest` begins with the id.
 pub async fn of_restore(head: &RequestHead, rest: &str, body: &mut RequestBody) -> Answer {
-    let agent = caller::agent(head).await?;
+    let agent = caller::not_older(head).await?;
     let (id, path) = rest.split_once('/').ok_or_else(ApiFault::no_path)?;
     let path = path.strip_prefix("vault").filter(|path| path.starts_with('/')).ok_or_else(ApiFault::no_path)?;
     let pinned = head.context.store.pinned_vault(agent.id, super::id(id)?).await?;

@@ -9,10 +9,8 @@ use super::{Answer, caller, json};
 use crate::server::headers::query;
 use crate::server::reply::{self, Body};
 use crate::server::request::RequestHead;
+use crate::wire::channel::MAX_WAIT_SECONDS;
 use crate::wire::channel::work::Work;
-
-/// No poll is held longer, whatever the agent asks for: proxies give up sooner or later.
-const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// What is wanted now, or, where the agent knows that already, as soon as it changes; 304 when the time is up.
 pub async fn show(head: &RequestHead) -> Answer {
@@ -42,7 +40,7 @@ fn tag(agent: &crate::model::agent::Agent) -> String {
 
 fn wait(head: &RequestHead) -> Duration {
     let asked = query::pairs(head.query()).into_iter().find(|(name, _)| name == "wait").and_then(|(_, value)| value.parse().ok());
-    Duration::from_secs(asked.unwrap_or(0)).min(MAX_WAIT)
+    Duration::from_secs(asked.unwrap_or(0).min(MAX_WAIT_SECONDS))
 }
 
 fn unchanged(tag: &str) -> Response<Body> {

@@ -10,6 +10,11 @@ use crate::model::agent::{MachineFacts, PublicKey};
 use crate::model::run::RunState;
 use serde::{Deserialize, Serialize};
 
+/// Most bytes of a body of this channel: 1,000 errors of 2 KiB in each of four texts.
+pub const MAX_BODY_BYTES: usize = 8 << 20;
+/// No poll is held longer, whatever the agent asks for: proxies give up sooner or later.
+pub const MAX_WAIT_SECONDS: u64 = 60;
+
 /// What a machine says of itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {

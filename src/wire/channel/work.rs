@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::state_text;
+use super::{MAX_BODY_BYTES, MAX_WAIT_SECONDS, state_text};
 use crate::model::access::Secret;
+use crate::model::run_record::{MAX_ERROR_BYTES, MAX_ERRORS};
 use crate::model::selection::{Item, ItemPath, ItemType, Selection};
 use crate::model::work::{Job, VaultView, Wanted, WantedRequest, WantedRun};
 
@@ -14,9 +15,28 @@ pub struct Work {
     pub agent_id: i64,
     pub is_disabled: bool,
     pub log_level: String,
+    pub limits: Limits,
     pub vault: Vault,
     pub runs: Vec<Run>,
     pub requests: Vec<Request>,
+}
+
+/// What the channel takes of an agent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Of a report's body.
+    pub report_bytes: usize,
+    /// Errors that a report lists, and bytes of each of their texts.
+    pub errors: usize,
+    pub error_bytes: usize,
+    /// No poll is held longer.
+    pub wait_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { report_bytes: MAX_BODY_BYTES, errors: MAX_ERRORS, error_bytes: MAX_ERROR_BYTES, wait_seconds: MAX_WAIT_SECONDS }
+    }
 }
 
 /// The repositories of a vault, the highest is written to.
@@ -114,6 +134,7 @@ impl Work {
             agent_id: wanted.agent.id,
             is_disabled: wanted.agent.is_disabled,
             log_level: wanted.agent.log_level.as_str().to_ascii_lowercase(),
+            limits: Limits::default(),
             vault: Vault::of(&wanted.vault, opens),
             runs: wanted.runs.iter().map(|run| Run::of(run, opens)).collect(),
             requests: wanted.requests.iter().map(Request::of).collect(),
