@@ -13,7 +13,7 @@ use crate::server::reply::Body;
 use crate::server::request::RequestHead;
 use crate::server::request_body::RequestBody;
 use crate::server::token_auth;
-use crate::store::fleet::agents::Registration;
+use crate::store::fleet::registration::Registration;
 use crate::wire::channel::register::{Register, Registered};
 
 pub async fn register(head: &RequestHead, body: &mut RequestBody) -> Answer {

@@ -8,7 +8,8 @@ use super::{Answer, Call, Unknown, empty, invalid, json, judged};
 use crate::model::selection::{Filter, ItemPath, ItemType};
 use crate::server::fault::ApiFault;
 use crate::server::headers::query;
-use crate::store::fleet::restores::{NewRestore, RestoreChange, RestoreView, SentPassword};
+use crate::store::fleet::restore_start::SentPassword;
+use crate::store::fleet::restores::{NewRestore, RestoreChange, RestoreView};
 use crate::wire::control::item;
 use crate::wire::control::restore::{RestoreObject, RestoreReport, Shown};
 

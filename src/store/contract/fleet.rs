@@ -15,8 +15,9 @@ use crate::model::time_zone::ZoneId;
 use crate::model::work::{RunUpdate, WantedRun};
 use crate::store::Store;
 use crate::store::catalog::Value;
-use crate::store::fleet::agents::Registration;
-use crate::store::fleet::restores::{NewRestore, SentPassword};
+use crate::store::fleet::registration::Registration;
+use crate::store::fleet::restore_start::SentPassword;
+use crate::store::fleet::restores::NewRestore;
 use crate::store::fleet::startup::{AgentKey, Startup};
 use crate::store::fleet::{Outcome, Refusal, Ticked};
 

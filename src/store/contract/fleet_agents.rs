@@ -6,7 +6,7 @@ use crate::model::instant::{HOUR_MICROS, SECOND_MICROS};
 use crate::model::run::RunState as S;
 use crate::model::schedule::Timing;
 use crate::model::work::{RequestKind, RunUpdate};
-use crate::store::fleet::agents::Registration;
+use crate::store::fleet::registration::Registration;
 use crate::store::fleet::requests::RequestOutcome;
 use crate::store::fleet::startup::{AgentKey, KnownSnapshot};
 

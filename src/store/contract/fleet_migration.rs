@@ -5,7 +5,7 @@ use super::rig::{Rig, put};
 use crate::model::run::RunState as S;
 use crate::model::schedule::Timing;
 use crate::model::work::RequestKind;
-use crate::store::fleet::agents::Registration;
+use crate::store::fleet::registration::Registration;
 use crate::store::fleet::requests::RequestOutcome;
 use crate::store::fleet::restores::NewRestore;
 

@@ -13,7 +13,7 @@ use crate::model::selection::{Item, ItemPath, ItemType, Selection};
 use crate::model::time_zone::ZoneId;
 use crate::model::work::RunUpdate;
 use crate::store::catalog::Connection;
-use crate::store::fleet::agents::Registration;
+use crate::store::fleet::registration::Registration;
 
 pub(super) const TENANT: &str = "5501";
 

@@ -9,7 +9,8 @@ use crate::model::run_record::{Counters, RunError};
 use crate::model::schedule::Timing;
 use crate::model::work::{RequestKind, RunUpdate};
 use crate::store::fleet::requests::{PasswordRequest, RequestOutcome};
-use crate::store::fleet::restores::{NewRestore, SentPassword};
+use crate::store::fleet::restore_start::SentPassword;
+use crate::store::fleet::restores::NewRestore;
 
 fn notified(recipients: &str, on_success: bool, on_failure: bool) -> ConfigurationSettings {
     ConfigurationSettings { notify: Notify { recipients: recipients.to_owned(), on_success, on_failure }, ..settings() }

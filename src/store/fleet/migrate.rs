@@ -1,7 +1,8 @@
 //! A vault that goes to another agent with all its backups: after a server was rebuilt and registered anew.
 
 use super::agent_rows::agent_of;
-use super::agents::{is_encrypted, make_vault};
+use super::agents::is_encrypted;
+use super::registration::make_vault;
 use super::{Outcome, Refusal, Rows, copies_are_stale, mail, outbox, wants};
 use crate::model::agent::Agent;
 use crate::store::catalog::Connection;

@@ -4,11 +4,12 @@
 //! counted on the `served` clock, which runs only while a server does: nobody misses a backup because the server was down.
 
 use super::agent_rows::agents_where;
-use super::agents::{cleanup_offset, known};
+use super::agents::known;
 use super::backups::is_waiting;
 use super::configuration_rows::configurations_where;
 use super::configurations::{anchor_before, next_at};
 use super::ending::{ended, finish};
+use super::registration::cleanup_offset;
 use super::run_rows::{insert, new, runs_where};
 use super::{Rows, Times, cleanups, hold_all, next_id, restorable, served, wants};
 use crate::model::agent::ONLINE_MICROS;
