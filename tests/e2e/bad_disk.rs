@@ -89,7 +89,7 @@ fn a_disk_that_fails_for_a_while_under_many_uploads_loses_nothing() {
     let mut seed = 0x5EED_D602;
     let (mut kept, mut failures) = (0, 0);
     for round in 0..rounds {
-        let (acknowledged, failed) = fail_for_a_while(round, Duration::from_millis(100 + random(&mut seed, 300)));
+        let (acknowledged, failed) = fail_for_a_while(round, usize::try_from(random(&mut seed, MOST_BEFORE_AN_ERROR)).expect("small"));
         kept += acknowledged;
         failures += failed;
     }
@@ -97,8 +97,11 @@ fn a_disk_that_fails_for_a_while_under_many_uploads_loses_nothing() {
     figure("D6", "EIO under 16 uploads", &text, Some(0x5EED_D602));
 }
 
-/// A new store; after `wait` its disk fails until every client was refused, and then works again as if nothing had been.
-fn fail_for_a_while(round: u64, wait: Duration) -> (usize, u64) {
+/// Files that are stored before the disk fails, at most.
+const MOST_BEFORE_AN_ERROR: u64 = 350;
+
+/// A new store; after `moment` files its disk fails until every client was refused, and then works again as if nothing had been.
+fn fail_for_a_while(round: u64, moment: usize) -> (usize, u64) {
     let kind = FileSystem::Ext4;
     let recorder = Recorder::mount(&[kind.disk_bytes()]);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -113,7 +116,7 @@ fn fail_for_a_while(round: u64, wait: Duration) -> (usize, u64) {
     press.put_one("/before").expect(201);
     let refused = press.until_refused(&server, round, || {
         // Nothing tells the moment of an error: it is random, and the seed is printed.
-        std::thread::sleep(wait);
+        wait_until("the moment of the error has come", SOON, || press.kept() >= moment);
         recorder.set_broken(true);
     });
     assert!(refused.iter().all(|status| [500, 503].contains(status)), "{refused:?}");
