@@ -212,7 +212,8 @@ fn the_operator_opens_a_vault_for_stock_restic() {
 fn fleet_check_names_what_is_not_backed_up() {
     let server = TestServer::start();
     let api = Api::new(&server);
-    server.run(&["fleet", "check"]).expect_exit(0);
+    let none = server.run(&["fleet", "check"]).expect_exit(0);
+    assert!(none.out.starts_with("There are no agents"), "{none:?}");
     let agent = TestAgent::register(&api, "web-a");
     let bare = server.run(&["fleet", "check"]).expect_exit(3);
     assert!(bare.out.contains("nothing is backed up: no active configuration"), "{bare:?}");
@@ -220,7 +221,7 @@ fn fleet_check_names_what_is_not_backed_up() {
     let old = server.run(&["fleet", "check"]).expect_exit(3);
     assert!(old.out.contains(&format!("configuration {configuration} (www nightly) has no young backup: there is none")), "{old:?}");
     api.back_up(&agent, configuration);
-    server.run(&["fleet", "check"]).expect_exit(0);
+    assert_eq!(server.run(&["fleet", "check"]).expect_exit(0).out, "Every agent is backed up\n");
     server.run(&["fleet", "check", "--older-than", "0m"]).expect_exit(3);
     let listed = server.run(&["fleet", "list"]).expect_exit(0).out;
     assert!(listed.contains("web-a") && listed.contains("online") && listed.contains("5501"), "{listed}");

@@ -20,14 +20,14 @@ pub struct Check {
 
 impl Check {
     pub async fn run(self, store: &Store, console: &mut Console) -> Result<(), Failure> {
-        let found = store.fleet_lacks(store.now() - self.older_than).await;
-        let lacks = found.map_err(|error| Failure::of_store("cannot check the agents", &error))?;
+        let failed = |error| Failure::of_store("cannot check the agents", &error);
+        let lacks = store.fleet_lacks(store.now() - self.older_than).await.map_err(failed)?;
+        let has_agents = !store.fleet(None, false).await.map_err(failed)?.is_empty();
         let json = lacks.iter().map(json).collect();
-        console.answer_either(&json, || {
-            if lacks.is_empty() {
-                return "Every agent is backed up\n".to_owned();
-            }
-            lacks.iter().map(line).collect()
+        console.answer_either(&json, || match (lacks.is_empty(), has_agents) {
+            (false, _) => lacks.iter().map(line).collect(),
+            (true, true) => "Every agent is backed up\n".to_owned(),
+            (true, false) => "There are no agents, so there is nothing to back up\n".to_owned(),
         })?;
         if lacks.is_empty() { Ok(()) } else { Err(Failure::damaged(format!("{} lines say what is not backed up", lacks.len()))) }
     }
