@@ -21,5 +21,7 @@ pub mod server;
 pub mod shutdown;
 /// What we promise to keep: catalog and blobs, and the only place where they meet.
 pub mod store;
+/// Encrypted, deduplicating repositories in restic's format: the client side, no server code.
+pub mod vault;
 /// JSON in and out; old field spellings end here.
 pub mod wire;

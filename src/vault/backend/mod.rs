@@ -1,0 +1,83 @@
+//! The few calls a repository needs of the place that keeps it: a folder ([`local`]) or a server that speaks restic's REST protocol
+//! ([`rest`]). Every call may be made by many threads at once.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::error::Error;
+use super::id::Id;
+
+/// The kinds of files that are named by their SHA-256, in the order in which `restic` lists them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// A pack of blobs.
+    Data,
+    Key,
+    Lock,
+    Snapshot,
+    Index,
+}
+
+/// The name of one file of a repository.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Name {
+    Config,
+    Of(Kind, Id),
+}
+
+/// One line of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listed {
+    pub id: Id,
+    pub size_bytes: u64,
+}
+
+/// A place that keeps the files of one repository.
+pub trait Backend: Send + Sync {
+    /// What people know it by; holds no password.
+    fn location(&self) -> String;
+
+    /// Makes the place ready for its first file. Does nothing where it is ready.
+    fn create(&self) -> Result<(), Error>;
+
+    /// All files of a kind, in no order that a caller may rely on but for keys, which come oldest first. Names that are no id are left
+    /// out.
+    fn list(&self, kind: Kind) -> Result<Vec<Listed>, Error>;
+
+    /// How many bytes a file has. [`Error::NotFound`] where it is not there.
+    fn size_bytes(&self, name: Name) -> Result<u64, Error>;
+
+    /// A whole file, or exactly a range of it; a file that ends before the range is [`Error::Damaged`]. Whether the bytes are the right
+    /// ones is for the caller to check. [`Error::NotFound`] where it is not there.
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error>;
+
+    /// Stores a file: after `Ok` its bytes are on stable storage under this name. It never replaces other bytes; the same file again is
+    /// `Ok`, so a call whose answer was lost may be repeated.
+    fn save(&self, name: Name, bytes: Bytes) -> Result<(), Error>;
+
+    /// `Ok` where it is not there, too.
+    fn remove(&self, name: Name) -> Result<(), Error>;
+}
+
+impl Kind {
+    /// The folder of this kind, in a repository's folder as in a URL.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Key => "keys",
+            Self::Lock => "locks",
+            Self::Snapshot => "snapshots",
+            Self::Index => "index",
+        }
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config => out.write_str("config"),
+            Self::Of(kind, id) => write!(out, "{}/{id}", kind.folder()),
+        }
+    }
+}
