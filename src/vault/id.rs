@@ -3,12 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256; written as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub [u8; 32]);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -34,22 +33,38 @@ impl FromStr for Id {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| IdError)?;
-        bytes.try_into().map(Self).map_err(|_| IdError)
+        let mut bytes = [0; 32];
+        let is_whole = text.len() == 64 && data_encoding::HEXLOWER.decode_mut(text.as_bytes(), &mut bytes).is_ok();
+        if is_whole { Ok(Self(bytes)) } else { Err(IdError) }
     }
 }
 
-impl TryFrom<String> for Id {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut digits = [0; 64];
+        data_encoding::HEXLOWER.encode_mut(&self.0, &mut digits);
+        serializer.serialize_str(std::str::from_utf8(&digits).expect("hexadecimal digits are ASCII"))
     }
 }
 
-impl From<Id> for String {
-    fn from(id: Id) -> Self {
-        id.hex()
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(IdVisitor)
+    }
+}
+
+/// Without a text of its own for each: an index has millions.
+struct IdVisitor;
+
+impl de::Visitor<'_> for IdVisitor {
+    type Value = Id;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("64 lower-case hexadecimal digits")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
@@ -77,6 +92,9 @@ mod tests {
         assert_eq!(id.short(), "ba7816bf");
         for wrong in ["", "ba7816bf", &id.hex().to_uppercase(), &format!("{id}00"), "zz"] {
             assert_eq!(wrong.parse::<Id>(), Err(IdError), "{wrong}");
+            assert!(serde_json::from_value::<Id>(wrong.into()).is_err(), "{wrong}");
         }
+        assert_eq!(serde_json::to_value(id).unwrap(), id.hex());
+        assert_eq!(serde_json::from_value::<Id>(id.hex().into()).unwrap(), id);
     }
 }

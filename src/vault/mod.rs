@@ -14,11 +14,28 @@
 pub mod backend;
 /// Stopping work that is under way.
 pub mod cancel;
+/// zstd, with compressors that are kept.
+pub mod compression;
+/// What a repository says of itself.
+pub mod config;
+/// AES-256-CTR and Poly1305-AES.
+pub mod crypto;
 /// What a caller can act on.
 pub mod error;
 /// What one entry cost.
 pub mod failure;
 /// Names of blobs and files.
 pub mod id;
+/// Which pack holds which blob.
+pub mod index;
+/// Passwords, and the files that they open.
+pub mod keys;
+/// Blobs, put together.
+pub mod pack;
+mod polynomial;
+/// All of it, opened with a password.
+pub mod repository;
+/// What one backup was.
+pub mod snapshot;
 /// Folders and what is in them, as a backup keeps them.
 pub mod tree;

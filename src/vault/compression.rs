@@ -1,0 +1,110 @@
+//! Compression as format version 2 has it: zstd frames (RFC 8878) that carry no size of their own where somebody else writes them. The
+//! compressors are kept, because making one costs more than compressing a small blob.
+
+use std::cell::RefCell;
+
+use zstd::bulk::{Compressor, Decompressor};
+
+/// The level for what is no file's content, as restic has it.
+const DEFAULT_LEVEL: i32 = 3;
+
+/// How hard file contents are compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Compression {
+    /// zstd level 1.
+    #[default]
+    Auto,
+    /// Not at all.
+    Off,
+    /// zstd level 19: many times the work for a few per cent.
+    Max,
+}
+
+impl Compression {
+    /// `None` where nothing is to be compressed.
+    pub const fn level(self) -> Option<i32> {
+        match self {
+            Self::Auto => Some(1),
+            Self::Off => None,
+            Self::Max => Some(19),
+        }
+    }
+}
+
+thread_local! {
+    static COMPRESSOR: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// Appends the compressed bytes to `out`.
+pub fn compress_into(plain: &[u8], level: i32, out: &mut Vec<u8>) {
+    COMPRESSOR.with_borrow_mut(|kept| {
+        if kept.as_ref().is_none_or(|(of, _)| *of != level) {
+            *kept = Some((level, Compressor::new(level).expect("the level exists")));
+        }
+        let (_, compressor) = kept.as_mut().expect("made above");
+        let start = out.len();
+        out.resize(start + zstd::zstd_safe::compress_bound(plain.len()), 0);
+        let bytes = compressor.compress_to_buffer(plain, &mut out[start..]).expect("there is room for the worst case");
+        out.truncate(start + bytes);
+    });
+}
+
+/// Compressed bytes of what is no file's content.
+pub fn compress(plain: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    compress_into(plain, DEFAULT_LEVEL, &mut out);
+    out
+}
+
+/// What one frame holds, at most `most` bytes; an error where it is no frame, or holds more.
+pub fn decompress(frame: &[u8], most: usize) -> Result<Vec<u8>, &'static str> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = Some(Decompressor::new().expect("a decompressor needs memory only"));
+        }
+        let decompressor = kept.as_mut().expect("made above");
+        decompressor.decompress(frame, most).map_err(|_| "its compressed bytes cannot be read")
+    })
+}
+
+/// The same where nobody said how much it holds, up to `most` bytes.
+pub fn decompress_unsized(frame: &[u8], most: u64) -> Result<Vec<u8>, &'static str> {
+    use std::io::Read as _;
+    const BAD: &str = "its compressed bytes cannot be read";
+    let mut out = Vec::new();
+    let decoder = zstd::Decoder::with_buffer(frame).map_err(|_| BAD)?;
+    let read = decoder.take(most + 1).read_to_end(&mut out).map_err(|_| BAD)?;
+    if read as u64 > most { Err("it is larger than any such file may be") } else { Ok(out) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_and_never_more_than_was_allowed() {
+        let plain = b"again and again and again and again".repeat(100);
+        let frame = compress(&plain);
+        assert!(frame.len() < plain.len() / 10);
+        assert_eq!(decompress(&frame, plain.len()), Ok(plain.clone()));
+        assert_eq!(decompress_unsized(&frame, plain.len() as u64), Ok(plain.clone()));
+        assert!(decompress(&frame, plain.len() - 1).is_err());
+        assert!(decompress_unsized(&frame, plain.len() as u64 - 1).is_err());
+        assert!(decompress(&frame[..frame.len() - 1], plain.len()).is_err());
+        assert!(decompress_unsized(b"no frame", 100).is_err());
+    }
+
+    #[test]
+    fn levels_differ_and_are_appended() {
+        let plain: Vec<u8> = (0..200_000_u64).flat_map(|n| (n * n % 1_009).to_le_bytes()).collect();
+        let sizes = [Compression::Auto, Compression::Max].map(|compression| {
+            let mut out = vec![1, 2, 3];
+            compress_into(&plain, compression.level().unwrap(), &mut out);
+            assert_eq!((&out[..3], decompress(&out[3..], plain.len())), (&[1, 2, 3][..], Ok(plain.clone())));
+            out.len()
+        });
+        assert!(sizes[1] < sizes[0], "{sizes:?}");
+        assert_eq!(Compression::Off.level(), None);
+    }
+}

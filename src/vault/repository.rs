@@ -1,0 +1,263 @@
+//! An open repository: its files, opened and checked. What is read is compared with the SHA-256 that is its name before anybody sees it.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::backend::{Backend, Kind, Name};
+use super::cancel::Cancel;
+use super::compression::{compress, decompress, decompress_unsized};
+use super::config::{Config, Version};
+use super::crypto::{KeyBytes, Sealer};
+use super::error::Error;
+use super::id::Id;
+use super::index::file::{self, IndexedPack};
+use super::index::{Index, Place};
+use super::keys::{KeyFile, Maker, Password};
+use super::pack::BlobKind;
+use super::tree::Tree;
+
+/// What an index, snapshot or lock may be at most when it is decompressed.
+const MOST_PLAIN_BYTES: u64 = 1 << 30;
+/// The byte before a compressed file; JSON begins with a bracket.
+const IS_COMPRESSED: u8 = 2;
+/// Files that are read at once.
+const READERS: usize = 4;
+
+/// A repository, opened with a password.
+pub struct Repository {
+    pub(super) backend: Box<dyn Backend>,
+    config: Config,
+    sealer: Sealer,
+    master: KeyBytes,
+    key: Id,
+}
+
+/// Index files as they were read, and those that could not be.
+pub struct LoadedIndex {
+    pub index: Index,
+    /// The index files that it comes from.
+    pub files: Vec<Id>,
+    /// Index files that are damaged or gone; what they alone name is not in `index`.
+    pub failed: Vec<(Id, Error)>,
+}
+
+impl Repository {
+    /// Makes a repository. [`Error::AlreadyExists`] where one is; nothing is changed then.
+    pub fn init(backend: Box<dyn Backend>, password: &Password, version: Version, maker: Maker) -> Result<Self, Error> {
+        match backend.size_bytes(Name::Config) {
+            Ok(_) => return Err(Error::AlreadyExists(backend.location())),
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        backend.create()?;
+        if !backend.list(Kind::Key)?.is_empty() {
+            return Err(Error::AlreadyExists(backend.location()));
+        }
+        let master = KeyBytes::random();
+        let key_file = KeyFile::new(&master, password, maker).to_bytes();
+        let key = Id::of(&key_file);
+        let config = Config::random(version);
+        let sealer = Sealer::new(&master);
+        // The key first: a configuration makes the repository, and nobody could open one without a key.
+        backend.save(Name::Of(Kind::Key, key), key_file.into())?;
+        backend.save(Name::Config, sealer.seal(&config.to_bytes()).into())?;
+        Ok(Self { backend, config, sealer, master, key })
+    }
+
+    /// Opens with the first key that the password opens, trying all. [`Error::NoRepository`], [`Error::WrongPassword`],
+    /// [`Error::Unsupported`].
+    pub fn open(backend: Box<dyn Backend>, password: &Password) -> Result<Self, Error> {
+        let sealed_config = match backend.read(Name::Config, None) {
+            Ok(bytes) => bytes,
+            Err(Error::NotFound(_)) => return Err(Error::NoRepository(backend.location())),
+            Err(error) => return Err(error),
+        };
+        let (key, master) = find_key(&*backend, password)?;
+        let sealer = Sealer::new(&master);
+        let mut sealed_config = sealed_config.to_vec();
+        let plain = sealer.open_in_place(&mut sealed_config).map_err(|error| Error::damaged("config", error.to_string()))?;
+        let config = Config::parse(plain)?;
+        Ok(Self { backend, config, sealer, master, key })
+    }
+
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The key that opened it.
+    pub const fn key(&self) -> Id {
+        self.key
+    }
+
+    pub(super) const fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
+    /// Whether blobs may be compressed.
+    pub fn can_compress(&self) -> bool {
+        self.config.version >= Version::Two
+    }
+
+    /// Adds a key that this password opens; stored when this returns.
+    pub fn add_key(&self, password: &Password, maker: Maker) -> Result<Id, Error> {
+        let bytes = KeyFile::new(&self.master, password, maker).to_bytes();
+        let id = Id::of(&bytes);
+        self.backend.save(Name::Of(Kind::Key, id), bytes.into())?;
+        Ok(id)
+    }
+
+    /// The bytes of a file, if they are those of its name.
+    pub fn read_raw(&self, kind: Kind, id: Id) -> Result<Vec<u8>, Error> {
+        let bytes = self.backend.read(Name::Of(kind, id), None)?;
+        if Id::of(&bytes) == id { Ok(bytes.to_vec()) } else { Err(damaged(kind, id, "its SHA-256 is not its name")) }
+    }
+
+    /// What an index, snapshot or lock says.
+    pub fn read_file(&self, kind: Kind, id: Id) -> Result<Vec<u8>, Error> {
+        let mut sealed = self.read_raw(kind, id)?;
+        let plain = self.sealer.open_in_place(&mut sealed).map_err(|error| damaged(kind, id, error.to_string()))?;
+        match plain {
+            [IS_COMPRESSED, frame @ ..] if self.can_compress() => {
+                decompress_unsized(frame, MOST_PLAIN_BYTES).map_err(|why| damaged(kind, id, why))
+            }
+            plain => Ok(plain.to_vec()),
+        }
+    }
+
+    /// Stores an index, snapshot or lock; on stable storage when this returns. Its id.
+    pub fn save_file(&self, kind: Kind, plain: &[u8]) -> Result<Id, Error> {
+        let sealed = if self.can_compress() {
+            let mut compressed = vec![IS_COMPRESSED];
+            compressed.extend(compress(plain));
+            self.sealer.seal(&compressed)
+        } else {
+            self.sealer.seal(plain)
+        };
+        let id = Id::of(&sealed);
+        self.backend.save(Name::Of(kind, id), sealed.into())?;
+        Ok(id)
+    }
+
+    /// Stores an index file of these packs, which must be stored.
+    pub fn save_index(&self, packs: &[IndexedPack]) -> Result<Id, Error> {
+        self.save_file(Kind::Index, &file::to_bytes(packs))
+    }
+
+    /// Packs and blobs of one index file.
+    pub fn read_index(&self, id: Id) -> Result<Vec<IndexedPack>, Error> {
+        file::parse(&self.read_file(Kind::Index, id)?).map_err(|why| damaged(Kind::Index, id, why))
+    }
+
+    /// The whole index. Files that are damaged are told apart: who only reads can go on without them.
+    pub fn load_index(&self, cancel: &Cancel) -> Result<LoadedIndex, Error> {
+        let files: Vec<Id> = self.backend.list(Kind::Index)?.into_iter().map(|listed| listed.id).collect();
+        let loaded = Mutex::new(LoadedIndex { index: Index::default(), files: Vec::new(), failed: Vec::new() });
+        let next = AtomicUsize::new(0);
+        let read_some = || -> Result<(), Error> {
+            while let Some(id) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                cancel.check()?;
+                let read = self.read_index(*id);
+                let mut loaded = loaded.lock().expect("nothing panics while it holds the index");
+                match read {
+                    Ok(packs) => {
+                        packs.iter().for_each(|(pack, blobs)| loaded.index.add(*pack, blobs));
+                        loaded.files.push(*id);
+                    }
+                    Err(error @ (Error::Damaged { .. } | Error::NotFound(_))) => loaded.failed.push((*id, error)),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = (0..READERS.min(files.len())).map(|_| scope.spawn(read_some)).collect();
+            readers.into_iter().try_for_each(|reader| reader.join().expect("a reader of indexes does not panic"))
+        })?;
+        Ok(loaded.into_inner().expect("nothing panics while it holds the index"))
+    }
+
+    /// The plain bytes of a blob, checked, from wherever it lies whole. [`Error::NotFound`] where no index names it, else the error of the
+    /// first place.
+    pub fn read_blob(&self, index: &Index, kind: BlobKind, id: Id) -> Result<Vec<u8>, Error> {
+        let mut first = None;
+        for place in index.places(kind, id) {
+            match self.read_place(&place) {
+                Ok(plain) => return Ok(plain),
+                Err(error @ (Error::Damaged { .. } | Error::NotFound(_))) => first.get_or_insert(error),
+                Err(error) => return Err(error),
+            };
+        }
+        Err(first.unwrap_or_else(|| Error::NotFound(format!("{} {id}", name_of(kind)))))
+    }
+
+    fn read_place(&self, place: &Place) -> Result<Vec<u8>, Error> {
+        let (start, length) = (u64::from(place.blob.offset), u64::from(place.blob.length));
+        let sealed = self.backend.read(Name::Of(Kind::Data, place.pack), Some(start..start + length))?;
+        self.open_blob(&mut sealed.to_vec(), place)
+    }
+
+    /// The plain bytes of a sealed blob, compared with its id. [`Error::Damaged`] names pack and blob.
+    pub fn open_blob(&self, sealed: &mut [u8], place: &Place) -> Result<Vec<u8>, Error> {
+        let blob = &place.blob;
+        let damaged = |why: &str| {
+            let (kind, id, pack) = (name_of(blob.kind), blob.id.short(), place.pack.short());
+            Error::damaged(format!("{kind} {id} in pack {pack}"), why)
+        };
+        let opened = self.sealer.open_in_place(sealed).map_err(|error| damaged(&error.to_string()))?;
+        let plain = match blob.raw_length {
+            Some(length) => decompress(opened, length as usize).map_err(damaged)?,
+            None => opened.to_vec(),
+        };
+        if Id::of(&plain) == blob.id { Ok(plain) } else { Err(damaged("its SHA-256 is not its id")) }
+    }
+
+    pub fn read_tree(&self, index: &Index, id: Id) -> Result<Tree, Error> {
+        Tree::parse(&self.read_blob(index, BlobKind::Tree, id)?, &id)
+    }
+
+    /// The one file of a kind whose id begins so. [`Error::NotFound`] where there is none, or more than one.
+    pub fn find_file(&self, kind: Kind, beginning: &str) -> Result<Id, Error> {
+        let is_meant = |id: &Id| id.hex().starts_with(beginning);
+        let found: HashSet<Id> = self.backend.list(kind)?.into_iter().map(|listed| listed.id).filter(is_meant).collect();
+        match (found.iter().next(), found.len()) {
+            (Some(id), 1) => Ok(*id),
+            (None, _) => Err(Error::NotFound(format!("{}/{beginning}", kind.folder()))),
+            _ => Err(Error::NotFound(format!("one file that begins with {}/{beginning} (there are {})", kind.folder(), found.len()))),
+        }
+    }
+}
+
+/// The key that a password opens. Whoever may write can add keys that are none: those are passed over.
+fn find_key(backend: &dyn Backend, password: &Password) -> Result<(Id, KeyBytes), Error> {
+    for listed in backend.list(Kind::Key)? {
+        let bytes = match backend.read(Name::Of(Kind::Key, listed.id), None) {
+            Ok(bytes) => bytes,
+            Err(Error::NotFound(_) | Error::Damaged { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        if Id::of(&bytes) != listed.id {
+            continue;
+        }
+        if let Ok(master) = KeyFile::parse(&bytes, &listed.id).and_then(|file| file.open(password)) {
+            return Ok((listed.id, master));
+        }
+    }
+    Err(Error::WrongPassword)
+}
+
+fn damaged(kind: Kind, id: Id, why: impl Into<String>) -> Error {
+    Error::damaged(format!("{}/{}", kind.folder(), id.short()), why)
+}
+
+/// A blob's kind in a message.
+const fn name_of(kind: BlobKind) -> &'static str {
+    match kind {
+        BlobKind::Data => "chunk",
+        BlobKind::Tree => "tree",
+    }
+}
