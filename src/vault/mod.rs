@@ -14,6 +14,8 @@
 pub mod backend;
 /// Stopping work that is under way.
 pub mod cancel;
+/// Where files are cut.
+pub mod chunk;
 /// zstd, with compressors that are kept.
 pub mod compression;
 /// What a repository says of itself.
@@ -35,7 +37,11 @@ pub mod pack;
 mod polynomial;
 /// All of it, opened with a password.
 pub mod repository;
+/// Blobs as they lie in packs.
+pub mod seal;
 /// What one backup was.
 pub mod snapshot;
 /// Folders and what is in them, as a backup keeps them.
 pub mod tree;
+/// Blobs on their way into packs.
+pub mod writer;

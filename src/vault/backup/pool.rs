@@ -1,0 +1,128 @@
+//! The jobs of the workers. Chunks go before files, so that a large file is never further ahead of them than the queue is long.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex};
+
+use super::job::{ChunkJob, FileJob, Job};
+use crate::vault::chunk::MAX_BYTES;
+
+/// Files that wait; their paths and metadata are in memory.
+const WAITING_FILES: usize = 1024;
+/// Bytes of chunks that wait.
+const WAITING_BYTES: usize = 2 * MAX_BYTES;
+
+#[derive(Default)]
+pub(super) struct Pool {
+    state: Mutex<State>,
+    /// There is more to do, or nothing more will come.
+    more: Condvar,
+    /// There is room for files.
+    room: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    chunks: VecDeque<ChunkJob>,
+    chunk_bytes: usize,
+    files: VecDeque<FileJob>,
+    large_files: VecDeque<FileJob>,
+    /// One large file is read at a time: a second one would need its buffers, too.
+    is_reading_large: bool,
+    is_closed: bool,
+    is_stopped: bool,
+}
+
+const NO_PANIC: &str = "nothing panics while it holds the jobs";
+
+impl Pool {
+    /// Waits while many files wait. `false` where the run was stopped.
+    pub(super) fn push_file(&self, job: FileJob) -> bool {
+        let is_full = |state: &mut State| state.files.len() + state.large_files.len() >= WAITING_FILES && !state.is_stopped;
+        let mut state = self.room.wait_while(self.state.lock().expect(NO_PANIC), is_full).expect(NO_PANIC);
+        if state.is_stopped {
+            return false;
+        }
+        if job.node.size_bytes() > MAX_BYTES as u64 {
+            state.large_files.push_back(job);
+        } else {
+            state.files.push_back(job);
+        }
+        drop(state);
+        self.more.notify_one();
+        true
+    }
+
+    /// Gives a chunk back where enough of them wait: then its bringer is to save it.
+    pub(super) fn offer_chunk(&self, job: ChunkJob) -> Option<ChunkJob> {
+        let mut state = self.state.lock().expect(NO_PANIC);
+        if state.chunk_bytes + job.bytes.len() > WAITING_BYTES {
+            return Some(job);
+        }
+        state.chunk_bytes += job.bytes.len();
+        state.chunks.push_back(job);
+        drop(state);
+        self.more.notify_one();
+        None
+    }
+
+    /// Waits for something to do. `None` when there is no more.
+    pub(super) fn next(&self) -> Option<Job> {
+        let mut state = self.state.lock().expect(NO_PANIC);
+        loop {
+            if state.is_stopped {
+                return None;
+            }
+            if let Some(job) = state.take() {
+                drop(state);
+                self.room.notify_one();
+                return Some(job);
+            }
+            if state.is_closed && !state.is_reading_large {
+                return None;
+            }
+            state = self.more.wait(state).expect(NO_PANIC);
+        }
+    }
+
+    /// The large file that [`Self::next`] gave out is read to its end.
+    pub(super) fn large_is_read(&self) {
+        self.state.lock().expect(NO_PANIC).is_reading_large = false;
+        self.more.notify_all();
+    }
+
+    /// No more files come.
+    pub(super) fn close(&self) {
+        self.state.lock().expect(NO_PANIC).is_closed = true;
+        self.more.notify_all();
+    }
+
+    /// What waits is given up, and whoever waits for it is told that there is nothing.
+    pub(super) fn stop(&self) {
+        let mut state = self.state.lock().expect(NO_PANIC);
+        state.is_stopped = true;
+        let files: Vec<FileJob> = state.files.drain(..).collect();
+        let large: Vec<FileJob> = state.large_files.drain(..).collect();
+        let chunks: Vec<ChunkJob> = state.chunks.drain(..).collect();
+        drop(state);
+        files.iter().chain(&large).for_each(|job| job.pending.finish(None));
+        chunks.into_iter().for_each(|job| job.file.end_chunk(job.number, None));
+        self.more.notify_all();
+        self.room.notify_all();
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Option<Job> {
+        if let Some(job) = self.chunks.pop_front() {
+            self.chunk_bytes -= job.bytes.len();
+            return Some(Job::Chunk(job));
+        }
+        if !self.is_reading_large
+            && let Some(job) = self.large_files.pop_front()
+        {
+            self.is_reading_large = true;
+            return Some(Job::LargeFile(job));
+        }
+        self.files.pop_front().map(Job::File)
+    }
+}

@@ -1,0 +1,78 @@
+//! Cutting files into chunks where their contents say so (FastCDC: W. Xia et al., "The Design of Fast Content-Defined Chunking for Data
+//! Deduplication Based Storage Systems", 2020), so that a change moves no boundary but its neighbours.
+
+use fastcdc::v2020::{FastCDC, Normalization};
+
+/// No chunk is shorter, but the last of a file.
+pub const MIN_BYTES: usize = 512 << 10;
+/// What chunks have on average.
+const AVERAGE_BYTES: usize = 1 << 20;
+/// No chunk is longer.
+pub const MAX_BYTES: usize = 8 << 20;
+
+/// The length of the first chunk of `bytes`, at least [`MAX_BYTES`] of a file or its last ones; 0 for none. It depends on nothing but the
+/// chunk's own bytes.
+pub fn first_chunk(bytes: &[u8]) -> usize {
+    if bytes.len() <= MIN_BYTES {
+        return bytes.len();
+    }
+    let (_, end) = FastCDC::with_level(bytes, MIN_BYTES, AVERAGE_BYTES, MAX_BYTES, Normalization::Level2).cut(0, bytes.len());
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that look random and are the same each time.
+    fn bytes(count: usize, mut seed: u64) -> Vec<u8> {
+        let mut next = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        (0..count / 8).flat_map(|_| next().to_le_bytes()).collect()
+    }
+
+    fn lengths(mut bytes: &[u8]) -> Vec<usize> {
+        let mut lengths = Vec::new();
+        while !bytes.is_empty() {
+            lengths.push(first_chunk(bytes));
+            bytes = &bytes[lengths[lengths.len() - 1]..];
+        }
+        lengths
+    }
+
+    #[test]
+    fn chunks_have_their_bounds_and_about_a_mebibyte() {
+        let all = lengths(&bytes(128 << 20, 1));
+        let (last, whole) = all.split_last().unwrap();
+        assert!(whole.iter().all(|length| (MIN_BYTES..=MAX_BYTES).contains(length)) && *last <= MAX_BYTES);
+        let average = (128 << 20) / all.len();
+        assert!((768 << 10..1536 << 10).contains(&average), "{average}");
+        assert_eq!(lengths(&[0; 20 << 20]), [MAX_BYTES, MAX_BYTES, 4 << 20]);
+        assert_eq!((first_chunk(b""), first_chunk(b"x"), first_chunk(&[1; MIN_BYTES])), (0, 1, MIN_BYTES));
+    }
+
+    #[test]
+    fn a_chunk_does_not_depend_on_what_follows() {
+        let bytes = bytes(64 << 20, 2);
+        let mut at = 0;
+        while bytes.len() - at > MAX_BYTES {
+            let length = first_chunk(&bytes[at..]);
+            assert_eq!(first_chunk(&bytes[at..at + MAX_BYTES]), length);
+            at += length;
+        }
+    }
+
+    #[test]
+    fn an_insertion_changes_the_chunks_around_it_alone() {
+        let before = bytes(64 << 20, 3);
+        let after = [&before[..20 << 20], b"inserted", &before[20 << 20..]].concat();
+        let (one, two) = (lengths(&before), lengths(&after));
+        let same_begin = one.iter().zip(&two).take_while(|(a, b)| a == b).count();
+        let same_end = one.iter().rev().zip(two.iter().rev()).take_while(|(a, b)| a == b).count();
+        assert!(one.len() - same_begin - same_end <= 4, "{} of {} are new", one.len() - same_begin - same_end, one.len());
+    }
+}

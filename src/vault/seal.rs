@@ -1,0 +1,90 @@
+//! From the plain bytes of a blob to what lies in a pack.
+
+use super::compression::{Compression, compress_into};
+use super::crypto::{NONCE_BYTES, Sealer};
+use super::pack::BlobKind;
+
+/// A chunk that does not get 3 % shorter is stored plain: whoever reads it is spared the work.
+const WORTH: (usize, usize) = (97, 100);
+/// Of a chunk longer than twice this, so many bytes from its middle tell whether it is worth compressing.
+const PROBE_BYTES: usize = 64 << 10;
+/// Trees are compressed as restic does it: it packs a plain one again.
+const TREE_LEVEL: i32 = 3;
+
+/// Seals a blob into `out`, which is emptied before. How long it is when it is opened, where it was compressed.
+pub fn seal_blob(kind: BlobKind, plain: &[u8], compression: Option<Compression>, sealer: &Sealer, out: &mut Vec<u8>) -> Option<u32> {
+    out.clear();
+    out.resize(NONCE_BYTES, 0);
+    let level = match kind {
+        BlobKind::Tree => compression.map(|_| TREE_LEVEL),
+        BlobKind::Data => compression.and_then(Compression::level).filter(|level| looks_worth_it(plain, *level, out)),
+    };
+    let is_compressed = level.is_some_and(|level| {
+        compress_into(plain, level, out);
+        kind == BlobKind::Tree || is_worth_it(out.len() - NONCE_BYTES, plain.len())
+    });
+    if !is_compressed {
+        out.truncate(NONCE_BYTES);
+        out.extend_from_slice(plain);
+    }
+    sealer.seal_in_place(out, 0);
+    is_compressed.then(|| u32::try_from(plain.len()).expect("a blob is shorter than 4 GiB"))
+}
+
+/// Whether a part of it gets shorter; `scratch` is as it was afterwards.
+fn looks_worth_it(plain: &[u8], level: i32, scratch: &mut Vec<u8>) -> bool {
+    if plain.len() <= 2 * PROBE_BYTES {
+        return !plain.is_empty();
+    }
+    let start = scratch.len();
+    let middle = (plain.len() - PROBE_BYTES) / 2;
+    compress_into(&plain[middle..middle + PROBE_BYTES], level, scratch);
+    let compressed = scratch.len() - start;
+    scratch.truncate(start);
+    is_worth_it(compressed, PROBE_BYTES)
+}
+
+const fn is_worth_it(compressed: usize, plain: usize) -> bool {
+    compressed * WORTH.1 <= plain * WORTH.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::compression::decompress;
+    use crate::vault::crypto::{KeyBytes, OVERHEAD_BYTES, random};
+
+    fn sealed(kind: BlobKind, plain: &[u8], compression: Option<Compression>) -> (usize, Option<u32>) {
+        let sealer = Sealer::new(&KeyBytes::random());
+        let mut out = b"of before".to_vec();
+        let raw_length = seal_blob(kind, plain, compression, &sealer, &mut out);
+        let bytes = out.len();
+        let opened = sealer.open_in_place(&mut out).unwrap();
+        match raw_length {
+            Some(length) => assert_eq!(decompress(opened, length as usize).unwrap(), plain),
+            None => assert_eq!(opened, plain),
+        }
+        (bytes, raw_length)
+    }
+
+    #[test]
+    fn what_gets_shorter_is_compressed_and_the_rest_is_plain() {
+        let mut noise = vec![0; 1 << 20];
+        random(&mut noise);
+        let text = b"a backup is worth what its restore is worth. ".repeat(20_000);
+        assert!(matches!(sealed(BlobKind::Data, &text, Some(Compression::Auto)), (..10_000, Some(900_000))));
+        assert_eq!(sealed(BlobKind::Data, &noise, Some(Compression::Auto)), (noise.len() + OVERHEAD_BYTES, None));
+        assert_eq!(sealed(BlobKind::Data, &noise[..1_000], Some(Compression::Auto)), (1_000 + OVERHEAD_BYTES, None));
+        assert_eq!(sealed(BlobKind::Data, &text, Some(Compression::Off)), (text.len() + OVERHEAD_BYTES, None));
+        assert_eq!(sealed(BlobKind::Data, &text, None), (text.len() + OVERHEAD_BYTES, None));
+        assert_eq!(sealed(BlobKind::Data, b"", Some(Compression::Auto)), (OVERHEAD_BYTES, None));
+    }
+
+    #[test]
+    fn trees_are_compressed_whatever_it_brings() {
+        for compression in [Compression::Auto, Compression::Off, Compression::Max] {
+            assert_eq!(sealed(BlobKind::Tree, b"{\"nodes\":[]}\n", Some(compression)).1, Some(13));
+        }
+        assert_eq!(sealed(BlobKind::Tree, b"{\"nodes\":[]}\n", None).1, None, "format version 1 has no compression");
+    }
+}

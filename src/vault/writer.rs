@@ -1,0 +1,210 @@
+//! Sealed blobs on their way into the repository: put together into packs, stored by several threads at once, and named by index files
+//! from time to time, so that an interrupted run loses little. What waits is bounded: who brings more than the place takes is held up.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::backend::{Kind, Name};
+use super::error::Error;
+use super::id::Id;
+use super::index::file::IndexedPack;
+use super::pack::{BlobKind, Builder, FinishedPack};
+use super::repository::Repository;
+
+/// Packs that are being stored at once.
+const UPLOADS: usize = 3;
+/// Packs that wait for it.
+const WAITING: usize = 1;
+/// An index file is written for so many blobs: about 8 MiB of it.
+const INDEX_BLOBS: usize = 50_000;
+/// Or after this time.
+const INDEX_AGE: Duration = Duration::from_secs(300);
+
+/// Where blobs are handed in. Made by [`write_packs`].
+pub struct PackWriter<'a> {
+    repository: &'a Repository,
+    data: Mutex<Builder>,
+    trees: Mutex<Builder>,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+    unindexed: Mutex<Unindexed>,
+    is_stopped: AtomicBool,
+    error: Mutex<Option<Error>>,
+    stored_bytes: AtomicU64,
+    stored_packs: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    packs: VecDeque<FinishedPack>,
+    is_closed: bool,
+}
+
+/// Stored packs that no index file names yet.
+struct Unindexed {
+    packs: Vec<IndexedPack>,
+    blobs: usize,
+    since: Instant,
+}
+
+/// What was stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stored {
+    pub packs: u64,
+    /// Bytes of the packs.
+    pub bytes: u64,
+}
+
+/// Runs `work` beside threads that store what it hands in. When this returns `Ok`, all of it is on stable storage and in an index. After
+/// an error of `work` (a cancel, above all) what is stored so far is in an index, too, and what was being put together is dropped.
+pub fn write_packs<T>(
+    repository: &Repository,
+    work: impl FnOnce(&PackWriter<'_>) -> Result<T, Error>,
+) -> Result<(T, Stored), Error> {
+    let writer = PackWriter::new(repository);
+    let done = std::thread::scope(|scope| {
+        for _ in 0..UPLOADS {
+            scope.spawn(|| writer.store_packs());
+        }
+        let done = work(&writer).and_then(|value| writer.flush().map(|()| value));
+        writer.close();
+        done
+    });
+    if let Some(error) = writer.error.lock().expect(NO_PANIC).take() {
+        return Err(error);
+    }
+    writer.save_index(true)?;
+    let (packs, bytes) = (writer.stored_packs.load(Ordering::Relaxed), writer.stored_bytes.load(Ordering::Relaxed));
+    done.map(|value| (value, Stored { packs, bytes }))
+}
+
+const NO_PANIC: &str = "nothing panics while it holds this";
+
+impl<'a> PackWriter<'a> {
+    fn new(repository: &'a Repository) -> Self {
+        Self {
+            repository,
+            data: Mutex::new(Builder::new(BlobKind::Data)),
+            trees: Mutex::new(Builder::new(BlobKind::Tree)),
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            unindexed: Mutex::new(Unindexed { packs: Vec::new(), blobs: 0, since: Instant::now() }),
+            is_stopped: AtomicBool::new(false),
+            error: Mutex::default(),
+            stored_bytes: AtomicU64::new(0),
+            stored_packs: AtomicU64::new(0),
+        }
+    }
+
+    /// Hands in a sealed blob. Waits while the place is behind; [`Error::Cancelled`] after something could not be stored.
+    pub fn push(&self, kind: BlobKind, id: Id, sealed: &[u8], raw_length: Option<u32>) -> Result<(), Error> {
+        let mut builder = self.builder(kind);
+        builder.push(id, sealed, raw_length);
+        if !builder.is_full() {
+            return Ok(());
+        }
+        let full = std::mem::replace(&mut *builder, Builder::new(kind));
+        drop(builder);
+        self.enqueue(full)
+    }
+
+    /// Bytes of packs that are stored so far.
+    pub fn stored_bytes(&self) -> u64 {
+        self.stored_bytes.load(Ordering::Relaxed)
+    }
+
+    fn builder(&self, kind: BlobKind) -> MutexGuard<'_, Builder> {
+        match kind {
+            BlobKind::Data => self.data.lock().expect(NO_PANIC),
+            BlobKind::Tree => self.trees.lock().expect(NO_PANIC),
+        }
+    }
+
+    fn enqueue(&self, full: Builder) -> Result<(), Error> {
+        let pack = full.finish(self.repository.sealer());
+        let waiting = self.waiting.lock().expect(NO_PANIC);
+        let has_room = |waiting: &mut Waiting| waiting.packs.len() >= WAITING && !self.is_stopped();
+        let mut waiting = self.changed.wait_while(waiting, has_room).expect(NO_PANIC);
+        if self.is_stopped() {
+            return Err(Error::Cancelled);
+        }
+        waiting.packs.push_back(pack);
+        drop(waiting);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    /// Sends what has begun to be a pack on its way.
+    fn flush(&self) -> Result<(), Error> {
+        for kind in [BlobKind::Data, BlobKind::Tree] {
+            let begun = std::mem::replace(&mut *self.builder(kind), Builder::new(kind));
+            if !begun.is_empty() {
+                self.enqueue(begun)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.waiting.lock().expect(NO_PANIC).is_closed = true;
+        self.changed.notify_all();
+    }
+
+    /// What each of the storing threads does, until no more can come.
+    fn store_packs(&self) {
+        while let Some(pack) = self.next_pack() {
+            if let Err(error) = self.store(pack) {
+                self.error.lock().expect(NO_PANIC).get_or_insert(error);
+                let waiting = self.waiting.lock().expect(NO_PANIC);
+                self.is_stopped.store(true, Ordering::Relaxed);
+                drop(waiting);
+                self.changed.notify_all();
+            }
+        }
+    }
+
+    fn next_pack(&self) -> Option<FinishedPack> {
+        let waiting = self.waiting.lock().expect(NO_PANIC);
+        let is_idle = |waiting: &mut Waiting| waiting.packs.is_empty() && !waiting.is_closed && !self.is_stopped();
+        let mut waiting = self.changed.wait_while(waiting, is_idle).expect(NO_PANIC);
+        if self.is_stopped() {
+            return None;
+        }
+        let pack = waiting.packs.pop_front();
+        drop(waiting);
+        self.changed.notify_all();
+        pack
+    }
+
+    fn store(&self, pack: FinishedPack) -> Result<(), Error> {
+        let FinishedPack { bytes, blobs } = pack;
+        let (id, count) = (Id::of(&bytes), bytes.len() as u64);
+        self.repository.backend().save(Name::Of(Kind::Data, id), bytes)?;
+        self.stored_bytes.fetch_add(count, Ordering::Relaxed);
+        self.stored_packs.fetch_add(1, Ordering::Relaxed);
+        let mut unindexed = self.unindexed.lock().expect(NO_PANIC);
+        unindexed.blobs += blobs.len();
+        unindexed.packs.push((id, blobs));
+        drop(unindexed);
+        self.save_index(false)
+    }
+
+    /// Writes an index file of the stored packs when it is time, or at the end.
+    fn save_index(&self, is_end: bool) -> Result<(), Error> {
+        let mut unindexed = self.unindexed.lock().expect(NO_PANIC);
+        let is_due = is_end || unindexed.blobs >= INDEX_BLOBS || unindexed.since.elapsed() >= INDEX_AGE;
+        if !is_due || unindexed.packs.is_empty() {
+            return Ok(());
+        }
+        let packs = std::mem::take(&mut unindexed.packs);
+        (unindexed.blobs, unindexed.since) = (0, Instant::now());
+        drop(unindexed);
+        self.repository.save_index(&packs).map(drop)
+    }
+}
