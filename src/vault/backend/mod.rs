@@ -1,5 +1,14 @@
-//! The few calls a repository needs of the place that keeps it: a folder ([`local`]) or a server that speaks restic's REST protocol
-//! ([`rest`]). Every call may be made by many threads at once.
+//! The few calls a repository needs of the place that keeps it: a folder (`local`) or a server that speaks restic's REST protocol
+//! (`rest`). Every call may be made by many threads at once.
+
+#[cfg(test)]
+mod contract;
+mod local;
+/// Where a repository is.
+pub mod location;
+/// How a place is reached.
+pub mod options;
+mod rest;
 
 use std::ops::Range;
 
@@ -7,6 +16,19 @@ use bytes::Bytes;
 
 use super::error::Error;
 use super::id::Id;
+use location::{Location, Place};
+use options::Options;
+
+/// The place that keeps the repository at `location`. Nothing is asked of it yet, so whether it can be reached is not known; what is
+/// looked at is this side's: the trusted certificates are read, and plain HTTP to another machine is [`Error::Refused`].
+///
+/// The calls of the place block; they are not for a thread on which an async runtime polls its tasks.
+pub fn open(location: &Location, options: &Options) -> Result<Box<dyn Backend>, Error> {
+    Ok(match location.place() {
+        Place::Folder(folder) => Box::new(local::Local::new(folder)),
+        Place::Server(address) => Box::new(rest::Rest::new(address.clone(), options)?),
+    })
+}
 
 /// The kinds of files that are named by their SHA-256, in the order in which `restic` lists them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
