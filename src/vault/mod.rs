@@ -41,6 +41,8 @@ pub mod repository;
 pub mod seal;
 /// What one backup was.
 pub mod snapshot;
+/// Reading a file system for a backup.
+pub mod source;
 /// Folders and what is in them, as a backup keeps them.
 pub mod tree;
 /// Blobs on their way into packs.
