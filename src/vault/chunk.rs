@@ -10,8 +10,8 @@ const AVERAGE_BYTES: usize = 1 << 20;
 /// No chunk is longer.
 pub const MAX_BYTES: usize = 8 << 20;
 
-/// The length of the first chunk of `bytes`, at least [`MAX_BYTES`] of a file or its last ones; 0 for none. It depends on nothing but the
-/// chunk's own bytes.
+/// The length of the first chunk of `bytes`; 0 for none. It depends on nothing but the chunk's own bytes: one that ends before `bytes`
+/// do, or has [`MAX_BYTES`], stays the same whatever follows.
 pub fn first_chunk(bytes: &[u8]) -> usize {
     if bytes.len() <= MIN_BYTES {
         return bytes.len();
@@ -61,7 +61,12 @@ mod tests {
         let mut at = 0;
         while bytes.len() - at > MAX_BYTES {
             let length = first_chunk(&bytes[at..]);
-            assert_eq!(first_chunk(&bytes[at..at + MAX_BYTES]), length);
+            for known in [length + 2, length + MIN_BYTES / 2, length + MIN_BYTES, length + 2 * MIN_BYTES, MAX_BYTES] {
+                assert_eq!(first_chunk(&bytes[at..at + known.max(length + 2)]), length, "{known} bytes known");
+            }
+            for known in [1, MIN_BYTES, length / 2, length - 1] {
+                assert_eq!(first_chunk(&bytes[at..at + known]), known, "what has no end yet goes to the end");
+            }
             at += length;
         }
     }

@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective;
+use zstd::zstd_safe::{InBuffer, OutBuffer, ResetDirective, compress_bound};
 
 /// The level for what is no file's content, as restic has it.
 const DEFAULT_LEVEL: i32 = 3;
@@ -44,9 +46,15 @@ pub fn compress_into(plain: &[u8], level: i32, out: &mut Vec<u8>) {
         }
         let (_, compressor) = kept.as_mut().expect("made above");
         let start = out.len();
-        out.resize(start + zstd::zstd_safe::compress_bound(plain.len()), 0);
-        let bytes = compressor.compress_to_buffer(plain, &mut out[start..]).expect("there is room for the worst case");
-        out.truncate(start + bytes);
+        out.reserve(compress_bound(plain.len()));
+        // Only what a frame fills is written: the room is not cleared before.
+        let mut room = OutBuffer::around_pos(out, start);
+        let mut input = InBuffer::around(plain);
+        let context = compressor.context_mut();
+        context.reset(ResetDirective::SessionOnly).expect("a session may always be reset");
+        context.set_pledged_src_size(Some(plain.len() as u64)).expect("the session has just begun");
+        let left = context.compress_stream2(&mut room, &mut input, ZSTD_EndDirective::ZSTD_e_end);
+        assert_eq!(left, Ok(0), "there is room for the worst case");
     });
 }
 

@@ -12,6 +12,8 @@
 
 /// The few calls a repository needs of the place that keeps it.
 pub mod backend;
+/// From folders to a snapshot.
+pub mod backup;
 /// Stopping work that is under way.
 pub mod cancel;
 /// Where files are cut.
@@ -35,6 +37,8 @@ pub mod keys;
 /// Blobs, put together.
 pub mod pack;
 mod polynomial;
+/// How far a run is.
+pub mod progress;
 /// All of it, opened with a password.
 pub mod repository;
 /// Blobs as they lie in packs.
@@ -45,5 +49,7 @@ pub mod snapshot;
 pub mod source;
 /// Folders and what is in them, as a backup keeps them.
 pub mod tree;
+/// Reading many trees.
+pub mod tree_reader;
 /// Blobs on their way into packs.
 pub mod writer;

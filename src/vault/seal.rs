@@ -6,8 +6,12 @@ use super::pack::BlobKind;
 
 /// A chunk that does not get 3 % shorter is stored plain: whoever reads it is spared the work.
 const WORTH: (usize, usize) = (97, 100);
-/// Of a chunk longer than twice this, so many bytes from its middle tell whether it is worth compressing.
-const PROBE_BYTES: usize = 64 << 10;
+/// So many parts of a long chunk, from its beginning to its end, tell whether it is worth compressing: files have compressible and other
+/// parts, so one place would not do.
+const PROBES: usize = 8;
+const PROBE_BYTES: usize = 8 << 10;
+/// From this length on it is asked.
+const LONG_BYTES: usize = 2 * PROBES * PROBE_BYTES;
 /// Trees are compressed as restic does it: it packs a plain one again.
 const TREE_LEVEL: i32 = 3;
 
@@ -31,17 +35,19 @@ pub fn seal_blob(kind: BlobKind, plain: &[u8], compression: Option<Compression>,
     is_compressed.then(|| u32::try_from(plain.len()).expect("a blob is shorter than 4 GiB"))
 }
 
-/// Whether a part of it gets shorter; `scratch` is as it was afterwards.
+/// Whether any part of it gets shorter; `scratch` is as it was afterwards.
 fn looks_worth_it(plain: &[u8], level: i32, scratch: &mut Vec<u8>) -> bool {
-    if plain.len() <= 2 * PROBE_BYTES {
+    if plain.len() < LONG_BYTES {
         return !plain.is_empty();
     }
     let start = scratch.len();
-    let middle = (plain.len() - PROBE_BYTES) / 2;
-    compress_into(&plain[middle..middle + PROBE_BYTES], level, scratch);
-    let compressed = scratch.len() - start;
-    scratch.truncate(start);
-    is_worth_it(compressed, PROBE_BYTES)
+    let step = (plain.len() - PROBE_BYTES) / (PROBES - 1);
+    (0..PROBES).any(|number| {
+        compress_into(&plain[number * step..][..PROBE_BYTES], level, scratch);
+        let compressed = scratch.len() - start;
+        scratch.truncate(start);
+        is_worth_it(compressed, PROBE_BYTES)
+    })
 }
 
 const fn is_worth_it(compressed: usize, plain: usize) -> bool {
@@ -78,6 +84,17 @@ mod tests {
         assert_eq!(sealed(BlobKind::Data, &text, Some(Compression::Off)), (text.len() + OVERHEAD_BYTES, None));
         assert_eq!(sealed(BlobKind::Data, &text, None), (text.len() + OVERHEAD_BYTES, None));
         assert_eq!(sealed(BlobKind::Data, b"", Some(Compression::Auto)), (OVERHEAD_BYTES, None));
+    }
+
+    #[test]
+    fn a_chunk_of_which_an_eighth_is_text_is_compressed_wherever_that_lies() {
+        for eighth in 0..8 {
+            let mut chunk = vec![0; 1 << 20];
+            random(&mut chunk);
+            chunk[eighth << 17..][..1 << 17].fill(b'x');
+            let (bytes, raw_length) = sealed(BlobKind::Data, &chunk, Some(Compression::Auto));
+            assert!(raw_length.is_some() && bytes < 1 << 20, "{eighth}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::pack::{BlobKind, Builder, FinishedPack};
 use super::repository::Repository;
 
 /// Packs that are being stored at once.
-const UPLOADS: usize = 3;
+const UPLOADS: usize = 2;
 /// Packs that wait for it.
 const WAITING: usize = 1;
 /// An index file is written for so many blobs: about 8 MiB of it.
@@ -27,6 +27,8 @@ pub struct PackWriter<'a> {
     repository: &'a Repository,
     data: Mutex<Builder>,
     trees: Mutex<Builder>,
+    /// Memory of packs that are stored.
+    free: Mutex<Vec<Vec<u8>>>,
     waiting: Mutex<Waiting>,
     changed: Condvar,
     unindexed: Mutex<Unindexed>,
@@ -88,6 +90,7 @@ impl<'a> PackWriter<'a> {
             repository,
             data: Mutex::new(Builder::new(BlobKind::Data)),
             trees: Mutex::new(Builder::new(BlobKind::Tree)),
+            free: Mutex::default(),
             waiting: Mutex::default(),
             changed: Condvar::new(),
             unindexed: Mutex::new(Unindexed { packs: Vec::new(), blobs: 0, since: Instant::now() }),
@@ -105,7 +108,8 @@ impl<'a> PackWriter<'a> {
         if !builder.is_full() {
             return Ok(());
         }
-        let full = std::mem::replace(&mut *builder, Builder::new(kind));
+        let memory = self.free.lock().expect(NO_PANIC).pop().unwrap_or_default();
+        let full = std::mem::replace(&mut *builder, Builder::reusing(kind, memory));
         drop(builder);
         self.enqueue(full)
     }
@@ -185,7 +189,10 @@ impl<'a> PackWriter<'a> {
     fn store(&self, pack: FinishedPack) -> Result<(), Error> {
         let FinishedPack { bytes, blobs } = pack;
         let (id, count) = (Id::of(&bytes), bytes.len() as u64);
-        self.repository.backend().save(Name::Of(Kind::Data, id), bytes)?;
+        self.repository.backend().save(Name::Of(Kind::Data, id), bytes.clone())?;
+        if bytes.is_unique() {
+            self.free.lock().expect(NO_PANIC).push(bytes.into());
+        }
         self.stored_bytes.fetch_add(count, Ordering::Relaxed);
         self.stored_packs.fetch_add(1, Ordering::Relaxed);
         let mut unindexed = self.unindexed.lock().expect(NO_PANIC);

@@ -1,5 +1,6 @@
 //! What the workers do, and how the maker of trees learns that it is done.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -7,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use bytes::Bytes;
 
 use crate::vault::id::Id;
+use crate::vault::source::stamp::Stamp;
 use crate::vault::tree::Node;
 
 /// A file to be read.
@@ -14,6 +16,10 @@ pub(super) struct FileJob {
     pub path: PathBuf,
     /// As the walk found it; without chunks.
     pub node: Node,
+    /// Opened through its folder, so a path that has changed since leads nowhere else.
+    pub file: File,
+    /// As it was when it was opened.
+    pub stamp: Stamp,
     pub pending: Arc<Pending>,
 }
 
@@ -105,7 +111,7 @@ impl LargeFile {
         let ids = std::mem::take(&mut *self.ids.lock().expect(NO_PANIC));
         let ids: Option<Vec<Id>> = ids.into_iter().collect();
         pending.finish(ids.map(|ids| {
-            node.set_chunks(ids);
+            node.set_file(node.size_bytes(), ids);
             node
         }));
     }

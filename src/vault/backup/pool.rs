@@ -6,10 +6,12 @@ use std::sync::{Condvar, Mutex};
 use super::job::{ChunkJob, FileJob, Job};
 use crate::vault::chunk::MAX_BYTES;
 
-/// Files that wait; their paths and metadata are in memory.
-const WAITING_FILES: usize = 1024;
+/// Files that wait; they are open.
+const WAITING_FILES: usize = 128;
 /// Bytes of chunks that wait.
-const WAITING_BYTES: usize = 2 * MAX_BYTES;
+const WAITING_BYTES: usize = MAX_BYTES;
+/// A file that is longer is read by one worker and saved by all.
+pub(super) const WHOLE_BYTES: u64 = 2 << 20;
 
 #[derive(Default)]
 pub(super) struct Pool {
@@ -42,7 +44,7 @@ impl Pool {
         if state.is_stopped {
             return false;
         }
-        if job.node.size_bytes() > MAX_BYTES as u64 {
+        if job.stamp.size_bytes > WHOLE_BYTES {
             state.large_files.push_back(job);
         } else {
             state.files.push_back(job);

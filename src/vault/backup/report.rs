@@ -77,3 +77,26 @@ impl Failures {
         self.0.into_inner().expect("nothing panics while it holds the list")
     }
 }
+
+impl Report {
+    /// As restic keeps it in a snapshot since 0.17.
+    pub(super) fn summary(&self) -> serde_json::Value {
+        let count = &self.count;
+        serde_json::json!({
+            "backup_start": self.started.to_string(),
+            "backup_end": self.ended.to_string(),
+            "files_new": count.files_new,
+            "files_changed": count.files_changed,
+            "files_unmodified": count.files_unmodified,
+            "dirs_new": count.folders_new,
+            "dirs_changed": count.folders_changed,
+            "dirs_unmodified": count.folders_unmodified,
+            "data_blobs": count.chunks_added,
+            "tree_blobs": count.trees_added,
+            "data_added": count.bytes_added,
+            "data_added_packed": self.bytes_stored,
+            "total_files_processed": count.files(),
+            "total_bytes_processed": count.bytes,
+        })
+    }
+}

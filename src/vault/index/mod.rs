@@ -47,11 +47,16 @@ impl Index {
 
     /// Marks a blob as on its way into a pack. `false` where it is on its way already, or lies in one: then there is nothing to do.
     pub fn claim(&mut self, kind: BlobKind, id: Id) -> bool {
-        let is_new = self.table.find(kind, id).next().is_none();
+        let is_new = !self.has(kind, id);
         if is_new {
             self.table.insert(Entry::claimed(kind, id));
         }
         is_new
+    }
+
+    /// Whether it lies in a pack or is claimed.
+    pub fn has(&self, kind: BlobKind, id: Id) -> bool {
+        self.table.find(kind, id).next().is_some()
     }
 
     /// Where a blob lies; one place of several.

@@ -11,6 +11,9 @@ pub const PACK_BYTES: usize = 16 << 20;
 /// Or this many blobs, so that its header stays far below what restic refuses.
 pub const MAX_BLOBS: usize = 10_000;
 
+/// Room for a whole pack, for its last blob beyond the limit, and for the header.
+const ROOM_BYTES: usize = PACK_BYTES + (9 << 20);
+
 /// Blobs of one kind, sealed, one after the other.
 pub struct Builder {
     kind: BlobKind,
@@ -26,7 +29,7 @@ pub struct FinishedPack {
 
 impl Builder {
     pub fn new(kind: BlobKind) -> Self {
-        Self { kind, bytes: Vec::new(), blobs: Vec::new() }
+        Self::reusing(kind, Vec::new())
     }
 
     /// The same with memory that a pack before it used.
@@ -39,6 +42,11 @@ impl Builder {
     pub fn push(&mut self, id: Id, sealed: &[u8], raw_length: Option<u32>) {
         let offset = u32::try_from(self.bytes.len()).expect("a pack ends long before 4 GiB");
         let length = u32::try_from(sealed.len()).expect("a blob is shorter than 4 GiB");
+        if self.bytes.capacity() < ROOM_BYTES && self.bytes.len() + sealed.len() > self.bytes.capacity() {
+            // The first blob may stay the only one; with a second one it will be a whole pack, and memory is moved no more.
+            let room = if self.bytes.is_empty() { sealed.len() } else { ROOM_BYTES };
+            self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
+        }
         self.bytes.extend_from_slice(sealed);
         self.blobs.push(PackedBlob { kind: self.kind, id, offset, length, raw_length });
     }

@@ -114,6 +114,11 @@ impl Node {
         matches!(self.content, Content::Folder { .. })
     }
 
+    /// Makes it a file of these bytes and chunks.
+    pub fn set_file(&mut self, size_bytes: u64, chunks: Vec<Id>) {
+        self.content = Content::File { size_bytes, chunks };
+    }
+
     /// The bytes of a file, 0 of everything else.
     pub const fn size_bytes(&self) -> u64 {
         match &self.content {
