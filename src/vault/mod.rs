@@ -28,6 +28,8 @@ pub mod crypto;
 pub mod error;
 /// What one entry cost.
 pub mod failure;
+/// Which snapshots a policy keeps.
+pub mod forget;
 /// Names of blobs and files.
 pub mod id;
 /// Which pack holds which blob.

@@ -36,6 +36,11 @@ impl XattrReader {
         Self { has_proc: Path::new("/proc/self/fd").exists(), path: Vec::new(), list: buffer(), value: buffer() }
     }
 
+    #[cfg(test)]
+    pub fn without_proc() -> Self {
+        Self { has_proc: false, ..Self::new() }
+    }
+
     /// What could be read, and the first failure. A file system without attributes has none.
     pub fn read(&mut self, place: Place<'_>) -> (Vec<Xattr>, Option<io::Error>) {
         let Self { has_proc, path, list, value } = self;
