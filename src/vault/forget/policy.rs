@@ -95,7 +95,7 @@ impl Policy {
     /// Judges the snapshots of one group: the newest comes first, of two of one moment the one that was first. `now` tells which are in
     /// the future.
     pub fn apply(&self, mut group: Vec<Candidate>, now: Timestamp) -> Vec<Decision> {
-        group.sort_by(|one, other| other.time.timestamp().cmp(&one.time.timestamp()));
+        group.sort_by_key(|candidate| std::cmp::Reverse(candidate.time.timestamp()));
         let mut left = [self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly];
         let mut counted = COUNTED.map(Rule::of);
         let mut timed = TIMED.map(Rule::of);

@@ -59,7 +59,11 @@ fn within_counts_from_the_newest_that_is_not_in_the_future() {
 fn tags_keep_what_has_all_of_one_list() {
     let list = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
     let policy = Policy { tags: vec![list(&["a", "b"]), list(&[""])], ..Policy::default() };
-    let group = vec![candidate("2024-05-03T00:00:00Z", &["b", "c", "a"]), candidate("2024-05-02T00:00:00Z", &["a"]), candidate("2024-05-01T00:00:00Z", &[])];
+    let group = vec![
+        candidate("2024-05-03T00:00:00Z", &["b", "c", "a"]),
+        candidate("2024-05-02T00:00:00Z", &["a"]),
+        candidate("2024-05-01T00:00:00Z", &[]),
+    ];
     let reasons: Vec<_> = policy.apply(group, NOW.parse().unwrap()).into_iter().map(|decision| decision.reasons).collect();
     assert_eq!(reasons, [list(&["has tags [a, b]"]), list(&[]), list(&["has tags []"])]);
 }
@@ -75,7 +79,9 @@ fn a_policy_without_rules_keeps_everything() {
 
 #[test]
 fn counts_are_numbers_or_unlimited() {
-    for (text, keep) in [("0", Some(Keep::Count(0))), ("7", Some(Keep::Count(7))), ("unlimited", Some(Keep::Unlimited)), ("-1", Some(Keep::Unlimited))] {
+    for (text, keep) in
+        [("0", Some(Keep::Count(0))), ("7", Some(Keep::Count(7))), ("unlimited", Some(Keep::Unlimited)), ("-1", Some(Keep::Unlimited))]
+    {
         assert_eq!(Keep::parse(text), keep);
     }
     for text in ["", "-2", "x", "1.5", "99999999999"] {

@@ -42,6 +42,7 @@ impl MetadataReader {
         let content = content_of(stat, place)?;
         let (xattrs, failed) = self.xattrs.read(place);
         let is_folder = matches!(content, Content::Folder { .. });
+        #[allow(clippy::useless_conversion, reason = "it is a u32 on some processors")]
         let links = if is_folder { 0 } else { u64::from(stat.st_nlink) };
         let modified = time(stat.st_mtime, stat.st_mtime_nsec);
         let metadata = Metadata {

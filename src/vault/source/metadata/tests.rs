@@ -97,9 +97,15 @@ fn attributes_and_acls_come_in_the_order_of_their_names() {
     fs::write(&path, "").unwrap();
     // Owner rwx, group r, mask rw, others nothing, user 1 w: as setfacl stores it.
     let entries: [(u16, u16, u32); 5] = [(1, 7, u32::MAX), (2, 2, 1), (4, 4, u32::MAX), (16, 6, u32::MAX), (32, 0, u32::MAX)];
-    let acl: Vec<u8> = 2_u32.to_le_bytes().into_iter().chain(entries.iter().flat_map(|(tag, permissions, id)| {
-        [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
-    })).collect();
+    let acl: Vec<u8> = 2_u32
+        .to_le_bytes()
+        .into_iter()
+        .chain(
+            entries
+                .iter()
+                .flat_map(|(tag, permissions, id)| [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()),
+        )
+        .collect();
     let long = vec![7; 2_000];
     for (name, value) in [("user.z", &b""[..]), ("user.a", &long), ("system.posix_acl_access", &acl)] {
         if let Err(error) = rustix::fs::setxattr(&path, name, value, XattrFlags::empty()) {

@@ -168,7 +168,9 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        for pattern in [&b"["[..], b"[]", b"[]a]", b"[-]", b"[x-]", b"[-x]", b"[^", b"[^bc", b"a[", b"[a-b-c]", b"a\\", b"[\\", b"[\xff]", b"[a"] {
+        for pattern in
+            [&b"["[..], b"[]", b"[]a]", b"[-]", b"[x-]", b"[-x]", b"[^", b"[^bc", b"a[", b"[a-b-c]", b"a\\", b"[\\", b"[\xff]", b"[a"]
+        {
             assert_eq!(Glob::parse(pattern), None, "{}", pattern.escape_ascii());
         }
     }

@@ -79,13 +79,19 @@ fn restic_leaves_out_the_same() {
         let (plain, cased) = (make(&mut dice), if dice.below(3) == 0 { make(&mut dice) } else { Vec::new() });
         let mut command: Command = restic.command();
         command.args(["backup", "--dry-run", "--json", "-vv"]).arg(&tree);
-        plain.iter().for_each(|pattern| { command.args(["--exclude", pattern]); });
-        cased.iter().for_each(|pattern| { command.args(["--iexclude", pattern]); });
+        plain.iter().for_each(|pattern| {
+            command.args(["--exclude", pattern]);
+        });
+        cased.iter().for_each(|pattern| {
+            command.args(["--iexclude", pattern]);
+        });
         let mut theirs = BTreeSet::new();
         for line in testing::output(&mut command).lines() {
             let said: Value = serde_json::from_str(line).unwrap();
             let item = said["item"].as_str().unwrap_or_default();
-            theirs.extend((said["message_type"] == "verbose_status" && item.len() > tree.to_str().unwrap().len() + 1).then(|| item.to_owned()));
+            theirs.extend(
+                (said["message_type"] == "verbose_status" && item.len() > tree.to_str().unwrap().len() + 1).then(|| item.to_owned()),
+            );
         }
         let lists = [Patterns::parse(&plain).unwrap(), Patterns::parse_ignoring_case(&cased).unwrap()];
         let mut ours = BTreeSet::new();

@@ -46,11 +46,12 @@ fn ours(sources: &[PathBuf], select: &dyn Select) -> Vec<(String, Node)> {
     found
 }
 
-/// Without contents, and without what restic 0.14 keeps otherwise: it has the device of every entry, no count of links of a FIFO, and no
-/// attributes of a link.
+/// Without contents, and without what restic 0.14 keeps otherwise: it has the device of every entry, no count of links of a FIFO, no
+/// attributes of a link, and attributes in the order in which the system tells them.
 fn comparable(mut found: Vec<(String, Node)>) -> Vec<(String, Node)> {
     for (_, node) in &mut found {
         node.metadata.device_id = 0;
+        node.metadata.xattrs.sort_by(|one, other| one.name.cmp(&other.name));
         match &mut node.content {
             Content::File { chunks, .. } => chunks.clear(),
             Content::Folder { tree } => *tree = None,
