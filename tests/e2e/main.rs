@@ -88,5 +88,6 @@ mod tls;
 mod torn_downloads;
 mod user_logins;
 mod users;
+mod vault_backend;
 mod walk_through;
 mod weak_disk;

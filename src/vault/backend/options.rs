@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::super::cancel::Cancel;
+use crate::vault::cancel::Cancel;
 
 /// What [`super::open`] needs to know beside the location. A folder needs none of it.
 #[derive(Clone)]

@@ -104,7 +104,8 @@ fn of_several_configs_at_once_one_is_kept_and_the_others_hear_so() {
         let (_home, place) = empty();
         place.create().expect("folders");
         let outcomes: Vec<_> = std::thread::scope(|scope| {
-            let begun = [b"a", b"b", b"c", b"d"].map(|config| (config, scope.spawn(|| place.save(Name::Config, Bytes::from_static(config)))));
+            let begun =
+                [b"a", b"b", b"c", b"d"].map(|config| (config, scope.spawn(|| place.save(Name::Config, Bytes::from_static(config)))));
             begun.map(|(config, thread)| (config, thread.join().expect("no panic"))).into()
         });
         let kept = place.read(Name::Config, None).expect("one config");

@@ -8,7 +8,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use super::LocationError;
 
 /// What a path may not hold as it is. A `%` is left alone: what is encoded stays so.
-const NOT_IN_A_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'\\').add(b'^').add(b'|');
+const NOT_IN_A_PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'\\').add(b'^').add(b'|');
 
 /// A server, who asks, and the folder of the repository there.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +40,13 @@ impl Address {
         let (who, server) = authority.rsplit_once('@').map_or((None, authority), |(who, server)| (Some(who), server));
         let (host, port) = split_port(server)?;
         let port = match port {
-            None | Some("") => if is_tls { 443 } else { 80 },
+            None | Some("") => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(digits) => digits.parse().map_err(|_| wrong("its port is not a number; a `/` in a password is written as %2F"))?,
         };
         let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
@@ -163,7 +170,9 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for (host, expected) in [("localhost", true), ("127.8.8.8", true), ("[::1]", true), ("localhost.example", false), ("10.0.0.1", false)] {
+        for (host, expected) in
+            [("localhost", true), ("127.8.8.8", true), ("[::1]", true), ("localhost.example", false), ("10.0.0.1", false)]
+        {
             assert_eq!(parsed(&format!("http://{host}/")).is_loopback(), expected, "{host}");
         }
     }

@@ -25,7 +25,9 @@ pub(super) enum Place {
 pub enum LocationError {
     #[error("no repository is named")]
     Empty,
-    #[error("this kind of place is not supported; a repository is at an access URL, rest:URL, or a folder (local:FOLDER where it has a colon)")]
+    #[error(
+        "this kind of place is not supported; a repository is at an access URL, rest:URL, or a folder (local:FOLDER where it has a colon)"
+    )]
     UnknownKind,
     #[error("the access URL is not well formed: {0}")]
     Url(&'static str),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::SendRequest;
@@ -28,10 +28,13 @@ pub enum Trouble {
     /// The connection cannot be made, broke before an answer began, or nothing moved on it.
     Broken(Cause),
     /// An answer began and ended, or went on, at another place than it said.
-    Cut { received_bytes: u64, cause: Cause },
+    Cut {
+        received_bytes: u64,
+        cause: Cause,
+    },
 }
 
-/// A whole answer.
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -45,6 +48,8 @@ pub struct Line {
     sender: SendRequest<Sent>,
     moved: Moved,
     rests_since: Instant,
+    /// A part of an answer is still to come, and nobody will read it.
+    is_spent: bool,
 }
 
 /// The runtime of one connection. A look-up of a name that hangs does not hold up its end.
@@ -96,17 +101,25 @@ impl Line {
         let machine = Machine::new().map_err(Trouble::broken)?;
         let moved = Moved::default();
         let sender = machine.run(watched(road.connect(&moved, care.idle), &moved, care.idle, &care.cancel))??;
-        Ok(Self { machine, sender, moved, rests_since: Instant::now() })
+        Ok(Self { machine, sender, moved, rests_since: Instant::now(), is_spent: false })
     }
 
-    /// One request and its whole answer, of which a successful one may have `most_bytes`.
+    /// One request and its answer: the whole of a successful one, which may have `most_bytes`, the beginning of a refusal.
     pub fn ask(&mut self, request: Request<Sent>, most_bytes: u64, care: &Care) -> Result<Answer, Trouble> {
-        let (sender, moved) = (&mut self.sender, &self.moved);
-        let has_body = request.method() != http::Method::HEAD;
+        let (sender, moved, is_spent) = (&mut self.sender, &self.moved, &mut self.is_spent);
+        let has_body = request.method() != Method::HEAD;
         let work = async {
             sender.ready().await.map_err(Trouble::broken)?;
             let (head, body) = sender.send_request(request).await.map_err(Trouble::broken).map(Response::into_parts)?;
-            let body = if has_body { collect(body, most(head.status, most_bytes), moved, care).await? } else { Bytes::new() };
+            let body = match head.status.is_success() {
+                _ if !has_body => Bytes::new(),
+                true => collect(body, most_bytes, moved, care).await?,
+                false => {
+                    let (words, is_whole) = few_words(body).await;
+                    *is_spent = !is_whole;
+                    words
+                }
+            };
             Ok(Answer { status: head.status, headers: head.headers, body })
         };
         let answer = self.machine.run(watched(work, moved, care.idle, &care.cancel))?;
@@ -116,13 +129,22 @@ impl Line {
 
     /// Whether the server may still expect a request: servers close what rests, the usual ones after a minute or more.
     pub fn is_fresh(&self) -> bool {
-        !self.sender.is_closed() && self.rests_since.elapsed() < Duration::from_secs(30)
+        !self.is_spent && !self.sender.is_closed() && self.rests_since.elapsed() < Duration::from_secs(30)
     }
 }
 
-/// A refusal has few words.
-fn most(status: StatusCode, most_bytes: u64) -> u64 {
-    if status.is_success() { most_bytes } else { 64 << 10 }
+/// The beginning of what a server says when it refuses, and whether that was all. A refusal stands also where its words are cut.
+async fn few_words(mut body: Incoming) -> (Bytes, bool) {
+    const ENOUGH_BYTES: usize = 4 << 10;
+    let mut words = Vec::new();
+    loop {
+        match body.frame().await {
+            None => return (words.into(), true),
+            Some(Ok(_)) if words.len() > ENOUGH_BYTES => return (words.into(), false),
+            Some(Ok(frame)) => words.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new())),
+            Some(Err(_)) => return (words.into(), false),
+        }
+    }
 }
 
 async fn collect(mut body: Incoming, most_bytes: u64, moved: &Moved, care: &Care) -> Result<Bytes, Trouble> {

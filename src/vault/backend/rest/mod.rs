@@ -16,6 +16,8 @@ mod sent;
 #[cfg(test)]
 mod tests;
 mod trust;
+#[cfg(test)]
+mod trust_tests;
 mod watch;
 
 use std::ops::Range;

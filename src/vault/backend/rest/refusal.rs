@@ -59,7 +59,8 @@ enum Shown {
 
 impl Shown {
     fn of(character: char) -> Self {
-        let is_odd = character.is_control() || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let is_odd =
+            character.is_control() || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if is_odd { Self::Escaped(character.escape_unicode()) } else { Self::Plain(std::iter::once(character)) }
     }
 }

@@ -12,6 +12,8 @@ pub enum Act {
     Answer(Vec<u8>),
     /// The same, and closes.
     AnswerAndClose(Vec<u8>),
+    /// The same, to somebody who may not read all of it.
+    AnswerInVain(Vec<u8>),
     /// Reads so many bytes, and breaks the connection with a reset.
     ResetAfter(usize),
     /// Reads a request, and neither answers nor closes.
@@ -81,6 +83,10 @@ fn play(listener: &TcpListener, acts: Vec<Act>, asked: &Mutex<Vec<String>>) {
             Act::AnswerAndClose(bytes) => {
                 asked.lock().expect("no panic").push(request(&mut stream).expect("a request"));
                 stream.write_all(&bytes).expect("an answer is sent");
+            }
+            Act::AnswerInVain(bytes) => {
+                asked.lock().expect("no panic").push(request(&mut stream).expect("a request"));
+                drop(stream.write_all(&bytes));
             }
             Act::Silence => {
                 asked.lock().expect("no panic").push(request(&mut stream).expect("a request"));

@@ -104,6 +104,20 @@ fn what_would_fail_again_is_not_asked_again() {
 }
 
 #[test]
+fn a_refusal_with_very_many_words_or_half_of_them_is_a_refusal() {
+    let many = answer("403 Forbidden", &"no! ".repeat(1_000_000));
+    let half = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\nno! ".to_vec();
+    for act in [Act::AnswerInVain(many), AnswerAndClose(half)] {
+        let server = Scripted::start(vec![act, Answer(answer("200 OK", "pack"))]);
+        let place = place(&server);
+        let error = place.read(pack(), None).expect_err("a refusal");
+        assert!(matches!(&error, Error::Refused(why) if why.contains("no!") && why.len() < 1_000), "{error:?}");
+        assert_eq!(place.read(pack(), None).expect("on another connection"), "pack");
+        server.end();
+    }
+}
+
+#[test]
 fn a_connection_is_used_again_and_a_closed_one_is_no_failure() {
     let closing = answer("200 OK\r\nConnection: close", "pack");
     let ok = || Answer(answer("200 OK", "pack"));
@@ -145,7 +159,7 @@ fn a_reset_in_the_middle_of_an_upload_is_repeated_with_the_whole_body() {
     let bytes = Bytes::from(vec![b'x'; 3_000_000]);
     let server = Scripted::start(vec![ResetAfter(500_000), ResetAfter(10), Answer(answer("200 OK", ""))]);
     let name = Name::Of(Kind::Data, Id::of(&bytes));
-    place(&server).save(name, bytes.clone()).expect("the third answer");
+    place(&server).save(name, bytes).expect("the third answer");
     let asked = server.end();
     assert!(asked[2].starts_with(&format!("POST /web/{name} HTTP/1.1\r\n")), "{}", &asked[2][..100]);
     assert!(asked[2].ends_with(&format!("\r\n\r\n{}", "x".repeat(3_000_000))));
