@@ -12,6 +12,8 @@ mod modes;
 mod read;
 mod save;
 #[cfg(test)]
+mod system_calls;
+#[cfg(test)]
 mod tests;
 
 use std::ops::Range;

@@ -23,6 +23,8 @@ pub enum Act {
 pub struct Scripted {
     pub port: u16,
     asked: Arc<Mutex<Vec<String>>>,
+    /// Connections that stay open as long as the test runs.
+    _held: Arc<Mutex<Vec<TcpStream>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -36,9 +38,10 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&asked);
-        let thread = std::thread::spawn(move || play(&listener, acts, &kept));
-        Self { port, asked, thread: Some(thread) }
+        let held = Arc::new(Mutex::new(Vec::new()));
+        let (kept, holding) = (Arc::clone(&asked), Arc::clone(&held));
+        let thread = std::thread::spawn(move || play(&listener, acts, &kept, &holding));
+        Self { port, asked, _held: held, thread: Some(thread) }
     }
 
     pub fn url(&self) -> String {
@@ -57,8 +60,7 @@ impl Scripted {
     }
 }
 
-fn play(listener: &TcpListener, acts: Vec<Act>, asked: &Mutex<Vec<String>>) {
-    let mut held: Vec<TcpStream> = Vec::new();
+fn play(listener: &TcpListener, acts: Vec<Act>, asked: &Mutex<Vec<String>>, held: &Mutex<Vec<TcpStream>>) {
     let mut open: Option<TcpStream> = None;
     for act in acts {
         let mut stream = open.take().unwrap_or_else(|| listener.accept().expect("a connection").0);
@@ -90,7 +92,7 @@ fn play(listener: &TcpListener, acts: Vec<Act>, asked: &Mutex<Vec<String>>) {
             }
             Act::Silence => {
                 asked.lock().expect("no panic").push(request(&mut stream).expect("a request"));
-                held.push(stream);
+                held.lock().expect("no panic").push(stream);
             }
         }
     }
