@@ -71,6 +71,7 @@ fn a_vault_account_keeps_the_contract_within_tls() {
     let server = Setup::new().tls().start();
     let account = vault(&server);
     contract::holds(&*place(&account.url("/"), &by_file(&server)));
+    contract::holds_for_twins(&*place(&account.url("/"), &by_file(&server)));
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn a_folder_keeps_the_contract() {
     let (_home, place) = empty();
     contract::holds(&place);
+    contract::holds_for_twins(&place);
     assert_eq!(files(&place.folder), [place.folder.join("config")], "no temporary file is left");
 }
 
