@@ -1,5 +1,5 @@
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -181,6 +181,7 @@ fn a_call_ends_soon_after_it_was_cancelled_whatever_it_waits_for() {
         let cancel = Cancel::default();
         let options = Options { cancel: cancel.clone(), ..Options::default() };
         let place = place_with(&server, &options);
+        let began = Instant::now();
         let outcome = std::thread::scope(|scope| {
             let reading = scope.spawn(|| place.read(pack(), None));
             while server.asked().is_empty() {
@@ -190,6 +191,7 @@ fn a_call_ends_soon_after_it_was_cancelled_whatever_it_waits_for() {
             reading.join().expect("no panic")
         });
         assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
+        assert!(began.elapsed() < options.idle / 4, "it did not wait for the server: {:?}", began.elapsed());
     }
 }
 
