@@ -48,8 +48,6 @@ pub struct Line {
     sender: SendRequest<Sent>,
     moved: Moved,
     rests_since: Instant,
-    /// A part of an answer is still to come, and nobody will read it.
-    is_spent: bool,
 }
 
 /// The runtime of one connection. A look-up of a name that hangs does not hold up its end.
@@ -101,12 +99,12 @@ impl Line {
         let machine = Machine::new().map_err(Trouble::broken)?;
         let moved = Moved::default();
         let sender = machine.run(watched(road.connect(&moved, care.idle), &moved, care.idle, &care.cancel))??;
-        Ok(Self { machine, sender, moved, rests_since: Instant::now(), is_spent: false })
+        Ok(Self { machine, sender, moved, rests_since: Instant::now() })
     }
 
     /// One request and its answer: the whole of a successful one, which may have `most_bytes`, the beginning of a refusal.
     pub fn ask(&mut self, request: Request<Sent>, most_bytes: u64, care: &Care) -> Result<Answer, Trouble> {
-        let (sender, moved, is_spent) = (&mut self.sender, &self.moved, &mut self.is_spent);
+        let (sender, moved) = (&mut self.sender, &self.moved);
         let has_body = request.method() != Method::HEAD;
         let work = async {
             sender.ready().await.map_err(Trouble::broken)?;
@@ -114,11 +112,7 @@ impl Line {
             let body = match head.status.is_success() {
                 _ if !has_body => Bytes::new(),
                 true => collect(body, most_bytes, moved, care).await?,
-                false => {
-                    let (words, is_whole) = few_words(body).await;
-                    *is_spent = !is_whole;
-                    words
-                }
+                false => few_words(body).await,
             };
             Ok(Answer { status: head.status, headers: head.headers, body })
         };
@@ -129,22 +123,21 @@ impl Line {
 
     /// Whether the server may still expect a request: servers close what rests, the usual ones after a minute or more.
     pub fn is_fresh(&self) -> bool {
-        !self.is_spent && !self.sender.is_closed() && self.rests_since.elapsed() < Duration::from_secs(30)
+        !self.sender.is_closed() && self.rests_since.elapsed() < Duration::from_secs(30)
     }
 }
 
-/// The beginning of what a server says when it refuses, and whether that was all. A refusal stands also where its words are cut.
-async fn few_words(mut body: Incoming) -> (Bytes, bool) {
+/// The beginning of what a server says when it refuses. A refusal stands also where its words are cut; where there are more of them,
+/// hyper closes the connection.
+async fn few_words(mut body: Incoming) -> Bytes {
     const ENOUGH_BYTES: usize = 4 << 10;
     let mut words = Vec::new();
-    loop {
-        match body.frame().await {
-            None => return (words.into(), true),
-            Some(Ok(_)) if words.len() > ENOUGH_BYTES => return (words.into(), false),
-            Some(Ok(frame)) => words.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new())),
-            Some(Err(_)) => return (words.into(), false),
-        }
+    while words.len() < ENOUGH_BYTES
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        words.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
     }
+    words.into()
 }
 
 async fn collect(mut body: Incoming, most_bytes: u64, moved: &Moved, care: &Care) -> Result<Bytes, Trouble> {

@@ -75,7 +75,7 @@ impl Requests {
     fn ask_on(&self, mut line: Line, ask: &Ask<'_>) -> Result<Answer, Trouble> {
         let answer = line.ask(self.request(ask), ask.most_bytes, &self.care)?;
         // An early refusal may have left a part of the request's body unsent.
-        if (ask.body.is_none() || answer.status.is_success()) && line.is_fresh() {
+        if ask.body.is_none() || answer.status.is_success() {
             self.resting.lock().expect("nobody panics while holding it").push(line);
         }
         Ok(answer)

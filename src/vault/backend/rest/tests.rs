@@ -104,6 +104,15 @@ fn what_would_fail_again_is_not_asked_again() {
 }
 
 #[test]
+fn a_session_token_that_the_server_repeats_is_not_told() {
+    let server = Scripted::start(vec![Answer(answer("403 Forbidden", "no /session/T0KEN/config here"))]);
+    let location = Location::parse(format!("http://127.0.0.1:{}/session/T0KEN/", server.port)).expect("a URL");
+    let error = open(&location, &soon()).expect("a place").read(Name::Config, None).expect_err("a refusal");
+    assert!(told(&error).contains("no /session/***/config here") && !told(&error).contains("T0KEN"), "{}", told(&error));
+    assert!(server.end()[0].starts_with("GET /session/T0KEN/config HTTP/1.1\r\n"));
+}
+
+#[test]
 fn a_refusal_with_very_many_words_or_half_of_them_is_a_refusal() {
     let many = answer("403 Forbidden", &"no! ".repeat(1_000_000));
     let half = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\nno! ".to_vec();
