@@ -49,6 +49,12 @@ pub mod seal;
 pub mod snapshot;
 /// Reading a file system for a backup.
 pub mod source;
+/// A snapshot's files, made again.
+//pub mod restore;
+/// What one backup was.
+pub mod snapshot;
+/// The folder that a restore fills, and nothing outside of it.
+pub mod target;
 /// Folders and what is in them, as a backup keeps them.
 pub mod tree;
 /// Reading many trees.
