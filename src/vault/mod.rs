@@ -50,7 +50,7 @@ pub mod snapshot;
 /// Reading a file system for a backup.
 pub mod source;
 /// A snapshot's files, made again.
-//pub mod restore;
+pub mod restore;
 /// What one backup was.
 pub mod snapshot;
 /// The folder that a restore fills, and nothing outside of it.

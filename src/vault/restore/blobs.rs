@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::source::Location;
 use crate::vault::id::Id;
+use crate::vault::index;
+use crate::vault::pack::{BlobKind, PackedBlob};
 
 /// A blob that is needed.
 #[derive(Debug)]
@@ -13,8 +14,25 @@ pub(super) struct Blob {
     pub pack: u32,
     pub offset: u32,
     pub length: u32,
+    /// 0 where it is not compressed.
     pub raw_length: u32,
     number: u32,
+}
+
+impl Blob {
+    /// Where its sealed bytes end in the pack.
+    pub(super) fn end(&self) -> u64 {
+        u64::from(self.offset) + u64::from(self.length)
+    }
+
+    fn plain_length(&self) -> u64 {
+        packed(self).plain_length().into()
+    }
+}
+
+fn packed(blob: &Blob) -> PackedBlob {
+    let Blob { id, offset, length, raw_length, .. } = *blob;
+    PackedBlob { kind: BlobKind::Data, id, offset, length, raw_length: (raw_length != 0).then_some(raw_length) }
 }
 
 /// One place where a blob goes.
@@ -42,14 +60,14 @@ impl Blobs {
     }
 
     /// The number of a blob, which gets one here; it must not have one.
-    pub(super) fn add(&mut self, id: Id, location: &Location) -> u32 {
+    pub(super) fn add(&mut self, place: &index::Place) -> u32 {
         let number = u32::try_from(self.blobs.len()).expect("memory ends before four thousand million blobs");
-        let pack = *self.numbers_of_packs.entry(location.pack).or_insert_with(|| {
-            self.packs.push(location.pack);
+        let pack = *self.numbers_of_packs.entry(place.pack).or_insert_with(|| {
+            self.packs.push(place.pack);
             u32::try_from(self.packs.len() - 1).expect("not more than blobs")
         });
-        let Location { offset, length, raw_length, .. } = *location;
-        self.blobs.push(Blob { id, pack, offset, length, raw_length, number });
+        let PackedBlob { id, offset, length, raw_length, .. } = place.blob;
+        self.blobs.push(Blob { id, pack, offset, length, raw_length: raw_length.unwrap_or_default(), number });
         if self.blobs.len() * 2 > self.slots.len() {
             self.slots = vec![0; (self.slots.len() * 2).max(1024)];
             for number in 0..self.blobs.len() {
@@ -59,6 +77,11 @@ impl Blobs {
             self.fill_slot(number as usize);
         }
         number
+    }
+
+    /// How many bytes a blob has when it is opened.
+    pub(super) fn plain_length(&self, blob: u32) -> u64 {
+        self.blobs[blob as usize].plain_length()
     }
 
     /// Blobs in the order in which they lie in their packs, and places in the order of their blobs; blobs without a place are left out.
@@ -98,9 +121,10 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub(super) fn location(&self, blob: u32) -> Location {
-        let Blob { pack, offset, length, raw_length, .. } = self.blobs[blob as usize];
-        Location { pack: self.packs[pack as usize], offset, length, raw_length }
+    /// Where a blob lies.
+    pub(super) fn place(&self, blob: u32) -> index::Place {
+        let blob = &self.blobs[blob as usize];
+        index::Place { pack: self.packs[blob.pack as usize], blob: packed(blob) }
     }
 
     pub(super) fn places_of(&self, blob: u32) -> &[Place] {
@@ -120,8 +144,9 @@ mod tests {
         Id::of(&number.to_le_bytes())
     }
 
-    fn at(pack: u32, offset: u32) -> Location {
-        Location { pack: id(pack + 1_000_000), offset, length: 10, raw_length: 5 }
+    fn at(blob: u32, pack: u32, offset: u32) -> index::Place {
+        let blob = PackedBlob { kind: BlobKind::Data, id: id(blob), offset, length: 10, raw_length: Some(5) };
+        index::Place { pack: id(pack + 1_000_000), blob }
     }
 
     #[test]
@@ -134,7 +159,7 @@ mod tests {
         let mut blobs = Blobs::default();
         assert_eq!(blobs.number(&id(0)), None);
         for number in 0..5000 {
-            assert_eq!(blobs.add(id(number), &at(number % 7, number)), number);
+            assert_eq!(blobs.add(&at(number, number % 7, number)), number);
         }
         for number in 0..5000 {
             assert_eq!(blobs.number(&id(number)), Some(number));
@@ -145,14 +170,14 @@ mod tests {
     #[test]
     fn blobs_are_read_as_they_lie_in_packs_and_unused_ones_not_at_all() {
         let mut blobs = Blobs::default();
-        for (number, location) in [at(1, 30), at(2, 0), at(1, 10), at(1, 20)].iter().enumerate() {
-            blobs.add(id(u32::try_from(number).unwrap()), location);
+        for place in [at(0, 1, 30), at(1, 2, 0), at(2, 1, 10), at(3, 1, 20)] {
+            blobs.add(&place);
         }
         let place = |blob, file| Place { blob, file, offset: 0 };
         let order = blobs.in_order(vec![place(0, 0), place(1, 1), place(2, 2), place(0, 3)]);
         let ids: Vec<_> = order.blobs.iter().map(|blob| blob.id).collect();
         assert_eq!(ids, [id(2), id(0), id(1)]);
-        assert_eq!(order.location(1), at(1, 30));
+        assert_eq!(order.place(1), at(0, 1, 30));
         assert_eq!(order.places_of(1).iter().map(|place| place.file).collect::<Vec<_>>(), [0, 3]);
         assert_eq!(order.places_of(2).len(), 1);
     }

@@ -30,6 +30,7 @@ pub use name::{NameError, check_name};
 pub use new_file::NewFile;
 pub use owner::Owner;
 pub use place::{Placed, Special};
+pub use sparse::is_zero;
 pub use temporary::Temporaries;
 
 use std::io;

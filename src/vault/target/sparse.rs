@@ -31,7 +31,7 @@ fn block_end(offset: u64, at: usize, len: usize) -> usize {
 }
 
 /// Whether all bytes are zero.
-pub(super) fn is_zero(bytes: &[u8]) -> bool {
+pub fn is_zero(bytes: &[u8]) -> bool {
     const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
     bytes.chunks(ZEROS.len()).all(|part| part == &ZEROS[..part.len()])
 }

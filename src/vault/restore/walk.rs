@@ -1,0 +1,230 @@
+//! The walk through a snapshot's trees: folders and what has no bytes are made on the way, files are listed with their chunks. No
+//! recursion, so that any depth will do.
+
+mod entries;
+mod links;
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use super::blobs::{Blobs, Place};
+use super::files::Files;
+use super::open_folders::OpenFolders;
+use super::records::Records;
+use super::report::Tally;
+use super::trees_ahead::{FETCHERS, TreesAhead};
+use super::{Decision, Options, Source};
+use crate::vault::cancel::Cancel;
+use crate::vault::error::Error;
+use crate::vault::failure::Failure;
+use crate::vault::id::Id;
+use crate::vault::target::{Existing, Folder, Target, Trouble, check_name};
+use crate::vault::tree::{Content, Metadata, Node};
+pub(super) use links::{Links, Name};
+
+/// What a walk found to be done.
+#[derive(Default)]
+pub(super) struct Planned {
+    /// Number 0 is the target.
+    pub folders: Records,
+    pub made: Vec<Made>,
+    pub files: Files,
+    /// Files that have no bytes.
+    pub empty: Vec<u32>,
+    /// Files whose bytes may be there, and which part of `places` is theirs.
+    pub candidates: Vec<(u32, std::ops::Range<usize>)>,
+    pub links: Links,
+    pub blobs: Blobs,
+    pub places: Vec<Place>,
+    /// Of files that are to be filled.
+    pub bytes: u64,
+}
+
+/// Whether a folder is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Made {
+    NotYet,
+    Yes,
+    Failed,
+}
+
+pub(super) struct Walk<'a> {
+    pub source: &'a Source<'a>,
+    /// None where nothing is written and nothing is there.
+    pub target: Option<&'a Target>,
+    pub open_folders: Option<&'a OpenFolders>,
+    pub options: &'a Options<'a>,
+    pub cancel: &'a Cancel,
+    pub tally: &'a Tally,
+}
+
+/// What is still to be walked through.
+enum Step {
+    Enter { folder: u32, tree: Id },
+    /// The path gets this short again.
+    Leave { path_len: usize },
+}
+
+impl Walk<'_> {
+    /// Everything below this tree. An error ends the restore; what costs single entries is told to the tally.
+    pub(super) fn run(&self, root: Id) -> Result<Planned, Error> {
+        let ahead = TreesAhead::new(self.source);
+        std::thread::scope(|scope| {
+            for _ in 0..FETCHERS {
+                scope.spawn(|| ahead.fetch());
+            }
+            let planned = self.walk(root, &ahead);
+            ahead.end();
+            planned
+        })
+    }
+
+    fn walk(&self, root: Id, ahead: &TreesAhead<'_>) -> Result<Planned, Error> {
+        let mut planned = Planned::default();
+        planned.folders.push(0, b"", &Metadata::default());
+        planned.made.push(Made::Yes);
+        let mut steps = vec![Step::Enter { folder: 0, tree: root }];
+        let mut path = Vec::new();
+        while let Some(step) = steps.pop() {
+            self.cancel.check()?;
+            match step {
+                Step::Leave { path_len } => path.truncate(path_len),
+                Step::Enter { folder, tree } if planned.made[planned.folders.folder(folder) as usize] == Made::Failed => {
+                    planned.made[folder as usize] = Made::Failed;
+                    ahead.drop_one(&tree);
+                }
+                Step::Enter { folder, tree } => {
+                    steps.push(Step::Leave { path_len: path.len() });
+                    if folder != 0 {
+                        path.push(b'/');
+                        path.extend_from_slice(planned.folders.name(folder));
+                    }
+                    let first = steps.len();
+                    self.enter(&mut planned, folder, &tree, &mut path, ahead, &mut steps)?;
+                    // The first folder is walked through first.
+                    steps[first..].reverse();
+                    let next: Vec<Id> = steps[first..].iter().rev().filter_map(Step::tree).collect();
+                    ahead.want(&next);
+                }
+            }
+        }
+        Ok(planned)
+    }
+
+    fn enter(
+        &self,
+        planned: &mut Planned,
+        folder: u32,
+        tree: &Id,
+        path: &mut Vec<u8>,
+        ahead: &TreesAhead<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), Error> {
+        let nodes = match ahead.take(tree) {
+            Ok(tree) => tree.nodes,
+            Err(error @ (Error::Damaged { .. } | Error::NotFound(_) | Error::Refused(_))) => {
+                self.fail(planned, folder, b"", |path| Failure::of(path, "read folder", error));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        // In the order in which they should come, none is there twice.
+        let in_order = nodes.is_sorted_by(|one, next| one.name < next.name);
+        let mut seen = HashSet::new();
+        for node in nodes {
+            self.cancel.check()?;
+            let path_len = path.len();
+            path.push(b'/');
+            path.extend_from_slice(&node.name);
+            let decision = (self.options.filter)(path, &node);
+            path.truncate(path_len);
+            if decision == Decision::Skip {
+                continue;
+            }
+            if let Err(why) = check_name(&node.name) {
+                self.tally.fail(Failure::of(planned.folders.path_of(folder, b""), "check name", why));
+                continue;
+            }
+            if !in_order && !seen.insert(node.name.clone()) {
+                self.fail(planned, folder, &node.name, |path| Failure::of(path, "check name", "the folder has another entry of this name"));
+                continue;
+            }
+            match (&node.content, decision) {
+                (Content::Folder { tree }, _) => steps.extend(self.folder(planned, folder, &node, *tree, decision)),
+                (_, Decision::Take) => self.entry(planned, folder, node),
+                (_, Decision::Skip | Decision::DescendOnly) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists a folder, and makes it where it is asked for by itself. What is below it, if that can be had.
+    fn folder(&self, planned: &mut Planned, within: u32, node: &Node, tree: Option<Id>, decision: Decision) -> Option<Step> {
+        let folder = planned.folders.push(within, &node.name, &node.metadata);
+        planned.made.push(Made::NotYet);
+        if decision == Decision::Take {
+            self.make_folder(planned, folder)?;
+        }
+        if tree.is_none() {
+            self.fail(planned, folder, b"", |path| Failure::of(path, "read folder", "the backup could not read it"));
+        }
+        Some(Step::Enter { folder, tree: tree? })
+    }
+
+    /// Makes a folder and those above it; nothing where that failed, which has been told then.
+    fn make_folder(&self, planned: &mut Planned, folder: u32) -> Option<()> {
+        let (mut missing, mut at) = (Vec::new(), folder);
+        while planned.made[at as usize] == Made::NotYet {
+            missing.push(at);
+            at = planned.folders.folder(at);
+        }
+        let mut made = planned.made[at as usize];
+        for folder in missing.into_iter().rev() {
+            if made == Made::Yes && let Err(Trouble { doing, error }) = self.make_one(planned, folder) {
+                made = Made::Failed;
+                self.fail(planned, folder, b"", |path| Failure::of_io(path, doing, &error));
+            }
+            planned.made[folder as usize] = made;
+        }
+        (made == Made::Yes).then_some(())
+    }
+
+    fn make_one(&self, planned: &Planned, folder: u32) -> Result<(), Trouble> {
+        if !self.options.dry_run {
+            let within = planned.folders.folder(folder);
+            let within = self.open(planned, within).map_err(|error| Trouble { doing: "open folder", error })?;
+            within.make(planned.folders.name(folder))?;
+        }
+        self.tally.folders.add(1);
+        Ok(())
+    }
+
+    /// A folder of the target that is there.
+    fn open(&self, planned: &Planned, folder: u32) -> io::Result<Arc<Folder>> {
+        let open_folders = self.open_folders.ok_or(io::ErrorKind::NotFound)?;
+        open_folders.get(&planned.folders, folder)
+    }
+
+    /// What stands at an entry's place.
+    fn existing(&self, planned: &Planned, folder: u32, name: &[u8]) -> io::Result<Option<Existing>> {
+        match self.open(planned, folder).and_then(|folder| folder.look(name)) {
+            // Nothing was made that one could look into.
+            Err(_) if self.options.dry_run => Ok(None),
+            looked => looked,
+        }
+    }
+
+    fn fail(&self, planned: &Planned, folder: u32, name: &[u8], failure: impl FnOnce(std::path::PathBuf) -> Failure) {
+        self.tally.fail(failure(planned.folders.path_of(folder, name)));
+    }
+}
+
+impl Step {
+    fn tree(&self) -> Option<Id> {
+        match self {
+            Self::Enter { tree, .. } => Some(*tree),
+            Self::Leave { .. } => None,
+        }
+    }
+}
