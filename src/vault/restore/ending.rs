@@ -3,8 +3,8 @@
 
 use std::io;
 
-use super::filling::Filling;
 use super::files::State;
+use super::filling::Filling;
 use super::walk::{Links, Made, Name};
 use crate::vault::cancel::Cancel;
 use crate::vault::failure::Failure;

@@ -12,13 +12,15 @@
 
 mod blobs;
 mod ending;
-mod filling;
 mod files;
+mod filling;
 mod open_folders;
 mod reading;
 mod recent;
 mod records;
 mod report;
+#[cfg(test)]
+pub(super) use tests::skip;
 #[cfg(test)]
 mod tests;
 mod there_already;

@@ -61,9 +61,14 @@ pub(super) struct Walk<'a> {
 
 /// What is still to be walked through.
 enum Step {
-    Enter { folder: u32, tree: Id },
+    Enter {
+        folder: u32,
+        tree: Id,
+    },
     /// The path gets this short again.
-    Leave { path_len: usize },
+    Leave {
+        path_len: usize,
+    },
 }
 
 impl Walk<'_> {
@@ -181,7 +186,9 @@ impl Walk<'_> {
         }
         let mut made = planned.made[at as usize];
         for folder in missing.into_iter().rev() {
-            if made == Made::Yes && let Err(Trouble { doing, error }) = self.make_one(planned, folder) {
+            if made == Made::Yes
+                && let Err(Trouble { doing, error }) = self.make_one(planned, folder)
+            {
                 made = Made::Failed;
                 self.fail(planned, folder, b"", |path| Failure::of_io(path, doing, &error));
             }

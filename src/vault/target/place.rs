@@ -38,9 +38,7 @@ impl Placed<'_> {
         owner: Owner,
         troubles: &mut Vec<Trouble>,
     ) -> Result<(), Trouble> {
-        let node = |kind, device: u64, name: &[u8]| {
-            rustix::fs::mknodat(self.folder, name, kind, Mode::RUSR | Mode::WUSR, device as Dev)
-        };
+        let node = |kind, device: u64, name: &[u8]| rustix::fs::mknodat(self.folder, name, kind, Mode::RUSR | Mode::WUSR, device as Dev);
         self.put("make", |name| match special {
             Special::Symlink { target } => rustix::fs::symlinkat(target, self.folder, name),
             Special::BlockDevice { device } => node(FileType::BlockDevice, device, name),

@@ -1,0 +1,100 @@
+//! Restores that end early, and targets that are full: no temporary file is left.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::stored::{Stored, node};
+use super::{is_root, lines, listing, restored, skip};
+use crate::vault::cancel::Cancel;
+use crate::vault::error::Error;
+use crate::vault::id::Id;
+use crate::vault::restore::{Options, restore};
+use crate::vault::tree::Content;
+
+/// Files of three chunks each, every chunk in a pack of its own, so that many are open at once.
+fn many(stored: &mut Stored, files: u32) -> Id {
+    let mut nodes = Vec::new();
+    for file in 0..files {
+        let chunks: Vec<Id> = (0..3_u32).map(|part| stored.chunk(format!("{file} {part} {:5000}", 0).as_bytes())).collect();
+        let size_bytes = 3 * format!("{file} 0 {:5000}", 0).len() as u64;
+        nodes.push(node(format!("f{file:03}").as_bytes(), Content::File { size_bytes, chunks }));
+    }
+    stored.tree(nodes)
+}
+
+#[test]
+fn cancel_at_any_read_leaves_whole_files_only() {
+    for stop_at in [0, 1, 2, 3, 5, 10, 20, 40, 70, 100] {
+        let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+        let tree = many(&mut stored, 40);
+        let (cancel, reads) = (Cancel::default(), Arc::new(AtomicUsize::new(0)));
+        let (raised, counted) = (cancel.clone(), Arc::clone(&reads));
+        *stored.memory.on_read.lock().unwrap() = Some(Box::new(move || {
+            if counted.fetch_add(1, Ordering::Relaxed) == stop_at {
+                raised.raise();
+            }
+        }));
+        let report = restore(stored.source(), tree, target.path(), &Options::default(), &cancel, &());
+        assert!(matches!(report.ended_by, Some(Error::Cancelled)), "{:?}", report.ended_by);
+        assert!(report.failures.is_empty(), "{:?}", lines(&report));
+        let found = listing(target.path());
+        assert_eq!(found.len() as u64, report.files);
+        for name in found {
+            assert!(name.starts_with('f') && std::fs::metadata(target.path().join(name)).unwrap().len() > 15_000);
+        }
+    }
+}
+
+#[test]
+fn more_files_than_may_be_open_are_filled_at_once() {
+    let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+    // One chunk each of 300 files, then the next one of each: with 64 open files, each is closed between its chunks.
+    let chunks: Vec<Vec<u8>> = (0..3_u8).map(|part| vec![part + 1; 3000]).collect();
+    let ids: Vec<Id> = chunks.iter().map(|chunk| stored.chunk(chunk)).collect();
+    let file = |number: u32| node(format!("{number:03}").as_bytes(), Content::File { size_bytes: 9000, chunks: ids.clone() });
+    let tree = stored.tree((0..300).map(file).collect());
+    let report = restored(&stored, tree, target.path());
+    assert!(report.is_complete(), "{:?}", lines(&report));
+    for number in 0..300 {
+        assert_eq!(std::fs::read(target.path().join(format!("{number:03}"))).unwrap(), chunks.concat());
+    }
+}
+
+#[test]
+fn a_full_target_costs_the_files_that_do_not_fit() {
+    if !is_root() {
+        return skip("only root mounts a small file system");
+    }
+    let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(target.path()).status().unwrap();
+    assert!(mount.success());
+    let large =
+        node(b"b large", Content::File { size_bytes: 3 << 20, chunks: (0..3).map(|n| stored.chunk(&vec![n + 1; 1 << 20])).collect() });
+    let one = stored.file(b"c one", &vec![9; 2 << 20]);
+    let small = stored.file(b"a small", &vec![8; 100_000]);
+    let later = stored.file(b"d later", &vec![7; 100_000]);
+    let tree = stored.tree(vec![small, large, one, later]);
+    let report = restored(&stored, tree, target.path());
+    let found = listing(target.path());
+    let blocks: u64 = found.iter().map(|name| std::fs::metadata(target.path().join(name)).unwrap().blocks()).sum();
+    assert!(Command::new("umount").arg(target.path()).status().unwrap().success());
+    assert!(report.failures.iter().all(|failure| failure.errno == Some(rustix::io::Errno::NOSPC.raw_os_error())), "{:?}", lines(&report));
+    let lost: Vec<_> = report.failures.iter().map(|failure| failure.path.to_str().unwrap()).collect();
+    assert!(lost.starts_with(&["/b large", "/c one"]), "{lost:?}");
+    assert_eq!(found.len() + lost.len(), 4, "{found:?}");
+    assert!(blocks <= 800, "{blocks}");
+    assert!(found.contains(&"a small".to_owned()) || lost.contains(&"/a small"));
+}
+
+#[test]
+fn a_place_that_does_not_answer_ends_the_restore() {
+    let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+    let tree = many(&mut stored, 40);
+    let silent = Arc::clone(&stored.memory.silent_after);
+    silent.store(30, Ordering::Relaxed);
+    let report = restored(&stored, tree, target.path());
+    assert!(matches!(report.ended_by, Some(Error::Unavailable { .. })), "{:?}", report.ended_by);
+    assert!(listing(target.path()).iter().all(|name| name.starts_with('f')));
+}
