@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 use bytes::BytesMut;
@@ -15,11 +16,11 @@ use crate::vault::error::Error;
 /// Threads that read.
 pub(super) const READERS: usize = 4;
 /// One read ends before this, unless a single blob is larger.
-const MOST_BYTES: u64 = 4 << 20;
+const MOST_BYTES: u64 = 2 << 20;
 /// What lies between two blobs is read with them up to this.
 const MOST_GAP: u64 = 128 << 10;
 /// What is being read or waits to be used, all in all, unless a single read is larger.
-const MOST_WAITING: u64 = 32 << 20;
+const MOST_WAITING: u64 = 16 << 20;
 /// Reads that fail because the place does not answer, one after the other, before the restore ends.
 const MOST_UNANSWERED: u32 = 4;
 
@@ -38,6 +39,8 @@ pub(super) struct Reading<'a> {
     cancel: &'a Cancel,
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether `State::ended_by` is set.
+    ended: AtomicBool,
 }
 
 #[derive(Default)]
@@ -53,7 +56,7 @@ struct State {
 impl<'a> Reading<'a> {
     pub(super) fn new(source: &'a Source<'a>, order: &'a Order, cancel: &'a Cancel) -> Self {
         let state = Mutex::new(State { readers: READERS, ..State::default() });
-        Self { source, order, cancel, state, changed: Condvar::new() }
+        Self { source, order, cancel, state, changed: Condvar::new(), ended: AtomicBool::new(false) }
     }
 
     /// Reads until all is read or the restore ends; one of [`READERS`].
@@ -94,16 +97,13 @@ impl<'a> Reading<'a> {
     /// Passes on what a read came to. Where the place does not answer again and again, the restore ends.
     pub(super) fn note<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
         let mut state = self.lock();
-        match read {
-            Err(Error::Cancelled) => drop(state.ended_by.get_or_insert(Error::Cancelled)),
-            Err(Error::Unavailable { doing, source }) if !is_bad_disk(&*source) => {
+        match &read {
+            Err(Error::Cancelled) => self.end(&mut state, Error::Cancelled),
+            Err(Error::Unavailable { doing, source }) if !is_bad_disk(&**source) => {
                 state.unanswered += 1;
                 if state.unanswered >= MOST_UNANSWERED {
-                    let why = source.to_string();
-                    state.ended_by.get_or_insert(Error::Unavailable { doing: doing.clone(), source });
-                    return Err(Error::Unavailable { doing, source: why.into() });
+                    self.end(&mut state, Error::Unavailable { doing: doing.clone(), source: source.to_string().into() });
                 }
-                return Err(Error::Unavailable { doing, source });
             }
             _ => state.unanswered = 0,
         }
@@ -111,8 +111,13 @@ impl<'a> Reading<'a> {
         read
     }
 
+    fn end(&self, state: &mut State, error: Error) {
+        state.ended_by.get_or_insert(error);
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn has_ended(&self) -> bool {
-        self.cancel.is_raised() || self.lock().ended_by.is_some()
+        self.cancel.is_raised() || self.ended.load(Ordering::Relaxed)
     }
 
     /// Why the restore ends early.

@@ -12,7 +12,7 @@ use crate::vault::tree::Tree;
 /// Threads that fetch.
 pub(super) const FETCHERS: usize = 4;
 /// Trees that are wanted, being fetched, or waiting to be taken, at most.
-const MOST: usize = 32;
+const MOST: usize = 16;
 
 pub(super) struct TreesAhead<'a> {
     source: &'a Source<'a>,

@@ -93,26 +93,29 @@ impl On<'_> {
 
     fn chown(&self, uid: u32, gid: u32) -> io::Result<()> {
         let (uid, gid) = ids(uid, gid);
-        Ok(match self {
-            On::File(fd) => rustix::fs::fchown(fd, uid, gid)?,
-            On::Path(fd) => rustix::fs::chownat(fd, c"", uid, gid, AtFlags::EMPTY_PATH)?,
-        })
+        match self {
+            On::File(fd) => rustix::fs::fchown(fd, uid, gid),
+            On::Path(fd) => rustix::fs::chownat(fd, c"", uid, gid, AtFlags::EMPTY_PATH),
+        }
+        .map_err(io::Error::from)
     }
 
     fn chmod(&self, mode: u32) -> io::Result<()> {
         let mode = Mode::from_raw_mode(mode);
-        Ok(match self {
-            On::File(fd) => rustix::fs::fchmod(fd, mode)?,
-            On::Path(fd) => rustix::fs::chmod(Self::proc_path(fd), mode)?,
-        })
+        match self {
+            On::File(fd) => rustix::fs::fchmod(fd, mode),
+            On::Path(fd) => rustix::fs::chmod(Self::proc_path(fd), mode),
+        }
+        .map_err(io::Error::from)
     }
 
     fn set_attribute(&self, xattr: &Xattr) -> io::Result<()> {
         let (name, value) = (xattr.name.as_slice(), xattr.value.as_slice());
-        Ok(match self {
-            On::File(fd) => rustix::fs::fsetxattr(fd, name, value, XattrFlags::empty())?,
-            On::Path(fd) => rustix::fs::setxattr(Self::proc_path(fd), name, value, XattrFlags::empty())?,
-        })
+        match self {
+            On::File(fd) => rustix::fs::fsetxattr(fd, name, value, XattrFlags::empty()),
+            On::Path(fd) => rustix::fs::setxattr(Self::proc_path(fd), name, value, XattrFlags::empty()),
+        }
+        .map_err(io::Error::from)
     }
 
     /// Whether a folder gives an ACL to what is made in it.
@@ -125,10 +128,11 @@ impl On<'_> {
 
     fn set_times(&self, attributes: &Attributes<'_>) -> io::Result<()> {
         let times = Timestamps { last_access: timespec(attributes.accessed), last_modification: timespec(attributes.modified) };
-        Ok(match self {
-            On::File(fd) => rustix::fs::futimens(fd, &times)?,
-            On::Path(fd) => rustix::fs::utimensat(rustix::fs::CWD, Self::proc_path(fd), &times, AtFlags::empty())?,
-        })
+        match self {
+            On::File(fd) => rustix::fs::futimens(fd, &times),
+            On::Path(fd) => rustix::fs::utimensat(rustix::fs::CWD, Self::proc_path(fd), &times, AtFlags::empty()),
+        }
+        .map_err(io::Error::from)
     }
 
     /// Removes what came from elsewhere, as an ACL does from the folder above. What the system itself sets (`security.…`) stays.
