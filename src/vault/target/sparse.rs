@@ -47,9 +47,9 @@ mod tests {
         let mut bytes = vec![0; 5 * 4096];
         assert_eq!(written_parts(0, &bytes).count(), 0);
         bytes[4096 * 2 + 7] = 1;
-        assert_eq!(written_parts(0, &bytes).collect::<Vec<_>>(), [8192..12288]);
-        assert_eq!(written_parts(96, &bytes).collect::<Vec<_>>(), [8096..12192]);
-        assert_eq!(written_parts(0, &[0, 0, 1]).collect::<Vec<_>>(), [0..3]);
+        assert!(written_parts(0, &bytes).eq(std::iter::once(8192..12288)));
+        assert!(written_parts(96, &bytes).eq(std::iter::once(8096..12192)));
+        assert!(written_parts(0, &[0, 0, 1]).eq(std::iter::once(0..3)));
         assert_eq!(written_parts(0, &[]).count(), 0);
     }
 

@@ -48,7 +48,7 @@ fn make_tree(root: &Path) {
     std::fs::create_dir_all(root.join("sub/deeper/empty")).unwrap();
     std::fs::write(root.join("empty"), "").unwrap();
     std::fs::write(root.join("sub/small"), "small").unwrap();
-    let large: Vec<u8> = (0..5_000_000_u64).map(|n| (n * n >> 7) as u8).collect();
+    let large: Vec<u8> = (0..5_000_000_u64).map(|n| ((n * n) >> 7) as u8).collect();
     std::fs::write(root.join("large"), &large).unwrap();
     std::fs::write(root.join(OsStr::from_bytes(b"raw \xff\xfe\n\"\\ \xc3\xa9")), "raw").unwrap();
     for name in ["twin", "sub/twin of another size"] {
