@@ -10,7 +10,7 @@ use super::{is_root, lines, listing, restored, skip};
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
-use crate::vault::restore::{Options, restore};
+use crate::vault::restore::{Options, Progress, restore};
 use crate::vault::tree::Content;
 
 /// Files of three chunks each, every chunk in a pack of its own, so that many are open at once.
@@ -24,27 +24,45 @@ fn many(stored: &mut Stored, files: u32) -> Id {
     stored.tree(nodes)
 }
 
+/// Raises the flag when so many chunks are written.
+struct StopAfter(AtomicUsize, Cancel);
+
+impl Progress for StopAfter {
+    fn done(&self, files: u64, _bytes: u64) {
+        if files == 0 && self.0.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.1.raise();
+        }
+    }
+}
+
 #[test]
-fn cancel_at_any_read_leaves_whole_files_only() {
-    for stop_at in [0, 1, 2, 3, 5, 10, 20, 40, 70, 100] {
-        let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
-        let tree = many(&mut stored, 40);
-        let (cancel, reads) = (Cancel::default(), Arc::new(AtomicUsize::new(0)));
-        let (raised, counted) = (cancel.clone(), Arc::clone(&reads));
-        *stored.memory.on_read.lock().unwrap() = Some(Box::new(move || {
-            if counted.fetch_add(1, Ordering::Relaxed) == stop_at {
-                raised.raise();
-            }
-        }));
-        let report = restore(stored.source(), tree, target.path(), &Options::default(), &cancel, &());
+fn cancel_after_any_chunk_leaves_whole_files_only() {
+    let mut stored = Stored::new();
+    let tree = many(&mut stored, 40);
+    for chunks in [1, 2, 4, 5, 7, 31, 64, 100] {
+        let (target, cancel) = (tempfile::tempdir().unwrap(), Cancel::default());
+        let stop = StopAfter(AtomicUsize::new(chunks), cancel.clone());
+        let report = restore(stored.source(), tree, target.path(), &Options::default(), &cancel, &stop);
         assert!(matches!(report.ended_by, Some(Error::Cancelled)), "{:?}", report.ended_by);
         assert!(report.failures.is_empty(), "{:?}", lines(&report));
         let found = listing(target.path());
         assert_eq!(found.len() as u64, report.files);
+        assert!(found.len() <= (chunks + 8) / 3, "{} files after {chunks} chunks", found.len());
         for name in found {
             assert!(name.starts_with('f') && std::fs::metadata(target.path().join(name)).unwrap().len() > 15_000);
         }
     }
+}
+
+#[test]
+fn cancel_before_the_first_read_makes_nothing() {
+    let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+    let tree = many(&mut stored, 3);
+    let cancel = Cancel::default();
+    cancel.raise();
+    let report = restore(stored.source(), tree, target.path(), &Options::default(), &cancel, &());
+    assert!(matches!(report.ended_by, Some(Error::Cancelled)), "{:?}", report.ended_by);
+    assert_eq!(listing(target.path()), Vec::<String>::new());
 }
 
 #[test]
