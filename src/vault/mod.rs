@@ -43,16 +43,14 @@ mod polynomial;
 pub mod progress;
 /// All of it, opened with a password.
 pub mod repository;
+/// A snapshot's files, made again.
+pub mod restore;
 /// Blobs as they lie in packs.
 pub mod seal;
 /// What one backup was.
 pub mod snapshot;
 /// Reading a file system for a backup.
 pub mod source;
-/// A snapshot's files, made again.
-pub mod restore;
-/// What one backup was.
-pub mod snapshot;
 /// The folder that a restore fills, and nothing outside of it.
 pub mod target;
 /// Folders and what is in them, as a backup keeps them.

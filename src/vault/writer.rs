@@ -61,10 +61,7 @@ pub struct Stored {
 
 /// Runs `work` beside threads that store what it hands in. When this returns `Ok`, all of it is on stable storage and in an index. After
 /// an error of `work` (a cancel, above all) what is stored so far is in an index, too, and what was being put together is dropped.
-pub fn write_packs<T>(
-    repository: &Repository,
-    work: impl FnOnce(&PackWriter<'_>) -> Result<T, Error>,
-) -> Result<(T, Stored), Error> {
+pub fn write_packs<T>(repository: &Repository, work: impl FnOnce(&PackWriter<'_>) -> Result<T, Error>) -> Result<(T, Stored), Error> {
     let writer = PackWriter::new(repository);
     let done = std::thread::scope(|scope| {
         for _ in 0..UPLOADS {
