@@ -136,6 +136,7 @@ impl Store {
             match outcome {
                 // Said once, when writing ended.
                 Ok(()) | Err(Error::WritesSuspended { .. }) => {}
+                Err(_) if self.inner.catalog.is_lost() => {}
                 Err(error) => warn(what, &error),
             }
         }

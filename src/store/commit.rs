@@ -90,10 +90,24 @@ impl Store {
             fault_point::pass("received");
             staged.publish_among(&key, Box::new(enter));
         });
-        let outcome = hear(heard, &published).await;
+        let outcome = self.hear(heard, &published).await;
         match published.get() {
             Some(published) => self.conclude(&published.sealed, outcome).await,
             None => Err(self.unpublished(outcome, size_bytes)),
+        }
+    }
+
+    /// Waits for the end of an upload; where the catalog is lost, no longer than for its publish.
+    async fn hear(&self, mut heard: oneshot::Receiver<Told>, published: &OnceLock<Published>) -> Told {
+        tokio::select! {
+            biased;
+            told = hear(&mut heard, published) => return told,
+            () = self.inner.catalog.lost() => {}
+        }
+        match published.get() {
+            Some(_) => Err(in_doubt("the catalog was lost before it answered")),
+            // Nothing will be entered, and so its thread will say.
+            None => hear(&mut heard, published).await,
         }
     }
 
@@ -184,11 +198,11 @@ enum Unkept {
 }
 
 /// Waits for the end of an upload: for that of its publish however long it takes, and for its row as long as for any commit.
-async fn hear(mut heard: oneshot::Receiver<Told>, published: &OnceLock<Published>) -> Told {
+async fn hear(heard: &mut oneshot::Receiver<Told>, published: &OnceLock<Published>) -> Told {
     loop {
         let waits_until = |published: &Published| published.at + WRITE_TIME;
         let until = published.get().map_or_else(|| time::Instant::now() + WRITE_TIME, waits_until);
-        match timeout_at(until, &mut heard).await {
+        match timeout_at(until, &mut *heard).await {
             Ok(Ok(told)) => return told,
             Ok(Err(_)) if published.get().is_none() => return Err(Unkept::Silence),
             // A writer that ended without an answer may have been in the middle of a commit.

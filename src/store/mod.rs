@@ -183,9 +183,7 @@ impl Store {
     /// `WritesSuspended` after an error of the disk under blobs or catalog. A commit that met one is in doubt for whoever asked for it,
     /// and the last write for everybody.
     fn check_writes(&self) -> Result<()> {
-        if self.inner.catalog.writes_suspended() {
-            return Err(self.suspend_writes("the catalog's disk reported an error"));
-        }
+        self.inner.catalog.check_writes().map_err(|error| self.suspend_writes(&chain(&error)))?;
         self.inner.suspension.check()
     }
 
@@ -213,7 +211,11 @@ impl Store {
     /// What cannot be read now was written before: only a failed write ends writing.
     fn catalog_read_failed(&self, error: CatalogError) -> Error {
         match error.fault {
-            Fault::Io => Error::Unavailable(error.into()),
+            Fault::Io => {
+                // But a catalog that is lost is neither read nor written.
+                drop(self.check_writes());
+                Error::Unavailable(error.into())
+            }
             _ => self.catalog_failed(error),
         }
     }

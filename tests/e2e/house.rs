@@ -128,6 +128,9 @@ fn files_are_short_and_in_no_drawer() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What may hold unsafe code: each was read for it, and says why there is no other way.
+const REVIEWED: [&str; 2] = ["src/store/catalog/sqlite/system_error.rs", "src/store/catalog/sqlite/shared_memory.rs"];
+
 #[test]
 fn files_are_finished_and_say_what_they_are() {
     let introduced: Vec<PathBuf> =
@@ -138,7 +141,7 @@ fn files_are_finished_and_say_what_they_are() {
             wrong.push(format!("{} does not say what it is", path.display()));
         }
         for word in ["todo!(", "unimplemented!(", "FIXME", "XXX", ".unwrap()", "unsafe {", "println!("] {
-            let is_reviewed = word == "unsafe {" && path == Path::new("src/store/catalog/sqlite/system_error.rs");
+            let is_reviewed = word == "unsafe {" && REVIEWED.iter().any(|reviewed| path == Path::new(reviewed));
             if code.contains(word) && !is_reviewed {
                 wrong.push(format!("{} has {word}", path.display()));
             }

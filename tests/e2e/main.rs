@@ -49,6 +49,7 @@ mod json_bombs;
 mod judges;
 mod lifecycle;
 mod list;
+mod lost_memory;
 mod mail;
 mod mail_trouble;
 mod memory_limit;

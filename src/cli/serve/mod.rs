@@ -63,5 +63,5 @@ fn bind(config: &Config, store: &Store) -> Result<Server, Failure> {
 /// Expiry, reconciliation and scrub, until the stop is given.
 fn start_background(store: &Store, shutdown: Shutdown) -> tokio::task::JoinHandle<()> {
     let store = store.clone();
-    tokio::spawn(async move { store.run(shutdown).await })
+    tokio::spawn(async move { Box::pin(store.run(shutdown)).await })
 }

@@ -49,7 +49,7 @@ impl Target {
     /// Checks what can be checked without connecting.
     pub(super) fn new(config: &StoreConfig) -> Result<Self, CatalogError> {
         match &config.catalog {
-            CatalogTarget::Sqlite => Ok(Self::Sqlite(Place::new(&config.data))),
+            CatalogTarget::Sqlite => Place::new(&config.data).map(Self::Sqlite),
             CatalogTarget::Postgres(url) => Server::new(url).map(Self::Postgres),
         }
     }

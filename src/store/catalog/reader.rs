@@ -9,7 +9,7 @@ use super::engine::Role;
 use super::lent::Lent;
 use super::read_queue::ReadQueue;
 use super::slot::{Slot, Source};
-use super::{CatalogError, Connection, Fault};
+use super::{CatalogError, Connection, Fault, sqlite};
 
 /// A read: runs once, unless nobody waits for it any more.
 pub(super) trait ReadJob: Send {
@@ -58,6 +58,7 @@ where
 
 /// Takes jobs until the last handle of the catalog is gone. The queue is shared by all readers.
 pub(super) fn run(source: Arc<Source>, jobs: &ReadQueue) {
+    sqlite::rest_when_lost();
     let mut slot = Slot::new(source, Role::Reader);
     while let Some(job) = jobs.take() {
         if !job.is_awaited() {

@@ -4,10 +4,12 @@ mod copy;
 mod fault;
 mod place;
 mod settings;
+mod shared_memory;
 mod statement;
 mod system_error;
 
 pub(super) use place::Place;
+pub(super) use shared_memory::{lost, rest_when_lost};
 
 use std::path::Path;
 use std::time::Duration;
@@ -43,6 +45,7 @@ pub(super) struct SqliteConnection {
 impl SqliteConnection {
     /// Opens the file that is there, never makes one.
     pub(super) fn open(place: &Place, role: Role) -> Result<Self, CatalogError> {
+        place.refuse_when_lost()?;
         place.judge()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opening = |error| fault::opening(&error, place.path());
@@ -57,6 +60,7 @@ impl SqliteConnection {
         if self.standing != Standing::Good {
             return Err(CatalogError::new(Fault::Failed, format!("{doing}: an earlier statement of this transaction failed")));
         }
+        self.place.refuse_when_lost().inspect_err(|_| self.standing = Standing::Lost)?;
         let outcome = call(&self.raw).map_err(|error| match error.fault {
             Fault::Io => CatalogError { fault: self.fault_of_io(), ..error },
             _ => error,
@@ -122,14 +126,20 @@ impl Connection for SqliteConnection {
             self.rollback()?;
             return Err(CatalogError::new(Fault::Failed, "committing: refused after a failed statement"));
         }
-        match self.raw.execute_batch("COMMIT") {
-            Ok(()) => self.in_transaction = false,
-            Err(error) => return Err(self.judge_commit(&error)),
+        self.place.refuse_when_lost().inspect_err(|_| self.standing = Standing::Lost)?;
+        if let Err(error) = self.raw.execute_batch("COMMIT") {
+            return Err(self.judge_commit(&error));
         }
-        Ok(())
+        self.in_transaction = false;
+        // The disk has failed beside this commit, and whether it has told the truth of its last sync nobody knows.
+        self.place.refuse_when_lost().map_err(|error| {
+            self.standing = Standing::Lost;
+            CatalogError { fault: Fault::InDoubt, ..error }
+        })
     }
 
     fn rollback(&mut self) -> Result<(), CatalogError> {
+        self.place.refuse_when_lost().inspect_err(|_| self.standing = Standing::Lost)?;
         if !self.raw.is_autocommit() {
             self.raw.execute_batch("ROLLBACK").map_err(|error| {
                 self.standing = Standing::Lost;
@@ -174,8 +184,7 @@ impl Engine for SqliteConnection {
     /// Begins a write-ahead log again that has grown. SQLite would do so by itself, but it keeps a disk error of that to itself and
     /// tries again, and an fsync that is tried again may lie.
     fn tend(&mut self) {
-        let is_small = checkpoint(&self.raw, "NOOP").is_ok_and(|log| log.pages < self.tend_at_pages);
-        if is_small || self.place.refuse_when_suspended().is_err() {
+        if self.place.refuse_when_suspended().is_err() || checkpoint(&self.raw, "NOOP").is_ok_and(|log| log.pages < self.tend_at_pages) {
             return;
         }
         let begun_again = self.raw.busy_timeout(CHECKPOINT_WAIT).and_then(|()| checkpoint(&self.raw, "RESTART"));

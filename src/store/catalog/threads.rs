@@ -1,5 +1,6 @@
 //! The catalog's own threads: one writer with group commit, several readers.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::engine::Target;
 use super::read_queue::{ReadQueue, Reads};
@@ -14,7 +16,7 @@ use super::reader;
 use super::slot::{Slot, Source};
 use super::sqlite::Place;
 use super::writer::{self, WriteJob};
-use super::{CatalogError, Connection, Fault, migrate};
+use super::{CatalogError, Connection, Fault, migrate, sqlite};
 use crate::config::StoreConfig;
 
 /// Jobs that wait for a thread at most; more callers wait before their job is taken.
@@ -34,6 +36,8 @@ pub struct Catalog {
     reads: Arc<Reads>,
     /// Where the catalog lies, when it is SQLite's.
     place: Option<Place>,
+    /// Cancelled when its threads answer no more.
+    lost: CancellationToken,
     was_created: bool,
 }
 
@@ -44,10 +48,11 @@ impl Catalog {
     pub fn open(config: &StoreConfig, migrate: bool) -> Result<Self, CatalogError> {
         let target = Target::new(config)?;
         let place = target.place().cloned();
+        let lost = if place.is_some() { sqlite::lost().clone() } else { CancellationToken::new() };
         let source = Arc::new(Source::new(target));
         let (writes, was_created) = start_writer(Arc::clone(&source), migrate)?;
         let reads = start_readers(&source, config.catalog_readers.max(1))?;
-        Ok(Self { writes, reads, place, was_created })
+        Ok(Self { writes, reads, place, lost, was_created })
     }
 
     /// Whether this opening made the catalog: it was missing, or an empty database.
@@ -55,9 +60,18 @@ impl Catalog {
         self.was_created
     }
 
-    /// Whether the catalog's disk failed in a write: from then on nothing is written until a restart, whoever met the error.
-    pub fn writes_suspended(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.refuse_when_suspended().is_err())
+    /// An error where the catalog's disk has failed: from then on nothing is written until a restart, whoever met the error.
+    pub fn check_writes(&self) -> Result<(), CatalogError> {
+        self.place.as_ref().map_or(Ok(()), Place::refuse_when_suspended)
+    }
+
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_cancelled()
+    }
+
+    /// Waits until the catalog is lost: its disk no longer gives SQLite's memory, and no call of it is answered before a restart.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
     }
 
     /// Writes nothing more to SQLite's file, not even when it is closed. PostgreSQL looks after its own disk.
@@ -84,8 +98,20 @@ impl Catalog {
         F: FnOnce(&mut dyn Connection) -> Result<T, CatalogError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.reads.push(reader::job(work, reply)).await;
-        answer.await.map_err(|_| stopped())?
+        let asked = async {
+            self.reads.push(reader::job(work, reply)).await;
+            answer.await.map_err(|_| stopped())?
+        };
+        self.unless_lost(asked).await.unwrap_or_else(|| Err(gone(Fault::Io)))
+    }
+
+    /// `None` where the catalog is lost first.
+    async fn unless_lost<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            came = waited_for => Some(came),
+            () = self.lost() => None,
+        }
     }
 
     /// Runs `work` inside the next shared transaction and returns after its COMMIT.
@@ -101,15 +127,16 @@ impl Catalog {
         let deadline = Instant::now() + WRITE_TIME;
         // The caller may have gone; what it asked for was done all the same.
         let job = writer::job(work, move |outcome| drop(reply.send(outcome)));
-        let taken = timeout_at(deadline, self.writes.send(job)).await;
+        let taken = self.unless_lost(timeout_at(deadline, self.writes.send(job))).await.ok_or_else(|| gone(Fault::Io))?;
         taken.map_err(|_| silent(Fault::Unavailable))?.map_err(|_| stopped())?;
-        let answer = timeout_at(deadline, answer).await.map_err(|_| silent(Fault::InDoubt))?;
+        let answer = self.unless_lost(timeout_at(deadline, answer)).await.ok_or_else(|| gone(Fault::InDoubt))?;
+        let answer = answer.map_err(|_| silent(Fault::InDoubt))?;
         // A writer that ended without an answer may have been in the middle of a commit.
         answer.map_err(|_| CatalogError::new(Fault::InDoubt, "the catalog's writer ended before it answered"))?
     }
 
     /// The same for whoever does not wait, on a thread of the runtime: hands `work` over and returns at once. `done` hears of its end on
-    /// the writer's thread, so it must be brief; dropped unheard, it is in doubt.
+    /// the writer's thread, so it must be brief; dropped unheard, it is in doubt, and so it is where the catalog is [`lost`](Self::lost).
     pub fn write_and_tell<T, F>(&self, work: F, done: impl FnOnce(Result<T, CatalogError>) + Send + 'static)
     where
         T: Send + 'static,
@@ -183,6 +210,10 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), Catalo
 
 fn stopped() -> CatalogError {
     CatalogError::new(Fault::Failed, "the catalog's threads have ended")
+}
+
+fn gone(fault: Fault) -> CatalogError {
+    CatalogError::new(fault, "the disk no longer gives catalog.db-shm: the catalog does not answer until a restart")
 }
 
 fn silent(fault: Fault) -> CatalogError {

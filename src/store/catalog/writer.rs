@@ -12,7 +12,7 @@ use super::engine::{Role, Standing};
 use super::error::SharedCause;
 use super::lent::Lent;
 use super::slot::{Slot, Source};
-use super::{CatalogError, Connection, Fault};
+use super::{CatalogError, Connection, Fault, sqlite};
 
 /// Jobs in one transaction at most.
 const BATCH_JOBS: usize = 256;
@@ -38,6 +38,7 @@ where
 
 /// Takes jobs until the last handle of the catalog is gone and the queue is empty. `slot` holds the connection that opened it.
 pub(super) fn run(mut slot: Slot, mut jobs: mpsc::Receiver<Box<dyn WriteJob>>) {
+    sqlite::rest_when_lost();
     while let Some(first) = jobs.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH_JOBS

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::engine::Role;
 use super::super::{CatalogError, Connection, Fault, migrate};
-use super::SqliteConnection;
+use super::{SqliteConnection, shared_memory};
 
 /// "SRcg" in the file's header (`PRAGMA application_id`).
 const APPLICATION_ID: u32 = 0x5352_6367;
@@ -25,8 +25,9 @@ pub(in super::super) struct Place {
 }
 
 impl Place {
-    pub(in super::super) fn new(data: &Path) -> Self {
-        Self { path: data.join("catalog.db"), writes_suspended: Arc::default() }
+    pub(in super::super) fn new(data: &Path) -> Result<Self, CatalogError> {
+        shared_memory::watch()?;
+        Ok(Self { path: data.join("catalog.db"), writes_suspended: Arc::default() })
     }
 
     /// Makes the catalog where it is missing and `make`; says whether it did. A missing catalog beside a write-ahead log
@@ -83,9 +84,19 @@ impl Place {
         self.writes_suspended.store(true, Ordering::SeqCst);
     }
 
+    /// After a disk error of any kind nothing is written.
     pub(in super::super) fn refuse_when_suspended(&self) -> Result<(), CatalogError> {
+        self.refuse_when_lost()?;
         match self.writes_suspended.load(Ordering::SeqCst) {
             true => Err(CatalogError::new(Fault::Io, "the disk reported an error: the catalog is not written until a restart")),
+            false => Ok(()),
+        }
+    }
+
+    /// After SQLite's shared memory was lost nothing is read either: which rows there are stands in it.
+    pub(in super::super) fn refuse_when_lost(&self) -> Result<(), CatalogError> {
+        match shared_memory::lost().is_cancelled() {
+            true => Err(CatalogError::new(Fault::Io, "the disk no longer gives catalog.db-shm: the catalog is not used until a restart")),
             false => Ok(()),
         }
     }
