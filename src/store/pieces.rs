@@ -11,7 +11,7 @@ pub(super) const PIECE_BYTES: usize = 64 << 10;
 /// While fewer pieces are in use than this, 24 MiB in all, downloads hold whole blocks and have the next one read ahead. With more
 /// downloads than that each holds a few pieces.
 pub(super) const AMPLE: usize = 384;
-/// While fewer pieces are in use than this, no more than this are kept.
+/// So many pieces are kept when nobody uses any.
 const KEPT: usize = 32;
 
 /// The pieces of one store.
@@ -86,15 +86,15 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     /// While a crowd lasts, all that it used a moment ago is kept: what goes back and comes again comes from another part of the allocator,
-    /// and the first part keeps its memory, too. It goes back when the crowd has gone; and what a crowd larger than most leaves behind,
-    /// as soon as it is more than is in use.
+    /// and the first part keeps its memory, too. It goes back when nobody downloads any more; and what a crowd larger than most leaves
+    /// behind, as soon as it is more than is in use.
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
         let mut state = self.home.state();
         state.in_use -= 1;
         bytes.clear();
         state.free.push(bytes);
-        let kept = if state.in_use < KEPT { KEPT } else { state.in_use.max(AMPLE) };
+        let kept = if state.in_use == 0 { KEPT } else { state.in_use.max(AMPLE) };
         state.free.truncate(kept);
     }
 }
@@ -149,8 +149,8 @@ mod tests {
         let pieces = Arc::new(Pieces::default());
         let mut first = crowd(&pieces, AMPLE);
         let mut places: Vec<*const u8> = first.iter().map(|piece| piece.bytes.as_ptr()).collect();
-        first.truncate(KEPT);
-        let second = crowd(&pieces, AMPLE - KEPT);
+        first.truncate(1);
+        let second = crowd(&pieces, AMPLE - 1);
         let mut again: Vec<*const u8> = first.iter().chain(&second).map(|piece| piece.bytes.as_ptr()).collect();
         (places.sort_unstable(), again.sort_unstable());
         assert_eq!(places, again);
@@ -162,9 +162,9 @@ mod tests {
         let mut crowd = crowd(&pieces, 4 * AMPLE);
         crowd.truncate(2 * AMPLE - 1);
         assert_eq!(pieces.state().free.len(), 2 * AMPLE - 1, "no more than is in use");
-        crowd.truncate(KEPT);
+        crowd.truncate(1);
         assert_eq!(pieces.state().free.len(), AMPLE, "as much as a usual crowd uses");
-        crowd.truncate(KEPT - 1);
+        crowd.clear();
         assert_eq!(pieces.state().free.len(), KEPT, "next to nothing");
     }
 }
