@@ -152,7 +152,8 @@ mod tests {
         first.truncate(1);
         let second = crowd(&pieces, AMPLE - 1);
         let mut again: Vec<*const u8> = first.iter().chain(&second).map(|piece| piece.bytes.as_ptr()).collect();
-        (places.sort_unstable(), again.sort_unstable());
+        places.sort_unstable();
+        again.sort_unstable();
         assert_eq!(places, again);
     }
 
