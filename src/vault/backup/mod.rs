@@ -16,6 +16,7 @@ mod reader;
 mod report;
 mod run;
 mod saver;
+mod segment;
 mod trees;
 
 pub use report::{Count, Report};

@@ -14,6 +14,7 @@ use super::job::{ChunkJob, FileJob, Job, LargeFile};
 use super::pool::{Pool, WHOLE_BYTES};
 use super::report::Failures;
 use super::saver::Saver;
+use super::segment::Segments;
 use crate::vault::cancel::Cancel;
 use crate::vault::chunk::{MAX_BYTES, first_chunk};
 use crate::vault::error::Error;
@@ -38,6 +39,7 @@ pub(super) struct Worker<'a> {
     pub failures: &'a Failures,
     pub progress: &'a Progress,
     pub cancel: &'a Cancel,
+    pub segments: Arc<Segments>,
     pub with_atime: bool,
 }
 
@@ -187,13 +189,13 @@ impl Worker<'_> {
         let (mut total, mut rest) = (0, Bytes::new());
         loop {
             self.cancel.check()?;
-            let mut segment = Vec::with_capacity(rest.len() + SEGMENT_BYTES);
+            let mut segment = self.segments.take(rest.len() + SEGMENT_BYTES);
             segment.extend_from_slice(&rest);
             let wanted = (SEGMENT_BYTES as u64).min(most - total);
             let read = file.by_ref().take(wanted).read_to_end(&mut segment)? as u64;
             total += read;
             let is_end = read < wanted || total == most;
-            let segment = Bytes::from(segment);
+            let segment = self.segments.share(segment);
             let mut at = 0;
             while at < segment.len() {
                 let length = first_chunk(&segment[at..]);
