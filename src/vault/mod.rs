@@ -18,6 +18,11 @@ pub mod backup;
 pub mod cancel;
 /// Where files are cut.
 pub mod chunk;
+mod bits;
+/// Stopping work that is under way.
+pub mod cancel;
+/// Whether all that snapshots need is there, and whole.
+pub mod check;
 /// zstd, with compressors that are kept.
 pub mod compression;
 /// What a repository says of itself.
@@ -36,11 +41,18 @@ pub mod id;
 pub mod index;
 /// Passwords, and the files that they open.
 pub mod keys;
+/// Who may work on a repository at the same time.
+pub mod lock;
 /// Blobs, put together.
 pub mod pack;
+mod pack_table;
+mod parallel;
 mod polynomial;
 /// How far a run is.
 pub mod progress;
+/// Removing what no snapshot needs.
+pub mod prune;
+mod reachable;
 /// All of it, opened with a password.
 pub mod repository;
 /// A snapshot's files, made again.
@@ -53,6 +65,10 @@ pub mod snapshot;
 pub mod source;
 /// The folder that a restore fills, and nothing outside of it.
 pub mod target;
+/// All backups of a repository.
+pub mod snapshots;
+#[cfg(test)]
+mod testing;
 /// Folders and what is in them, as a backup keeps them.
 pub mod tree;
 /// Reading many trees.

@@ -69,6 +69,20 @@ impl Index {
         self.table.find(kind, id).filter_map(|entry| self.place(entry))
     }
 
+    /// The numbers of the entries that say where it lies, below [`Self::len`]. They never change, so a set of bits can speak of blobs.
+    pub fn numbers(&self, kind: BlobKind, id: Id) -> impl Iterator<Item = u32> + '_ {
+        let number = |number: usize| u32::try_from(number).expect("fewer than 2^32 blobs");
+        self.table.numbers(kind, id).filter(|number| self.table.entry(*number).pack().is_some()).map(number)
+    }
+
+    /// What the entry of a number says. `None` for a blob that is only claimed.
+    ///
+    /// # Panics
+    /// Where no entry has this number.
+    pub fn at(&self, number: u32) -> Option<Place> {
+        self.place(self.table.entry(number as usize))
+    }
+
     /// Every blob of every pack, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = Place> + '_ {
         self.table.iter().filter_map(|entry| self.place(entry))
@@ -129,6 +143,7 @@ mod tests {
                 let PackedBlob { kind, id, .. } = blob(name, 0);
                 let expected: Vec<Place> = list.iter().filter(|place| place.blob.id == id).copied().collect();
                 let mut found: Vec<Place> = index.places(kind, id).collect();
+                prop_assert_eq!(index.numbers(kind, id).filter_map(|number| index.at(number)).collect::<Vec<_>>(), found.clone());
                 found.sort_by_key(|place| list.iter().position(|other| other == place));
                 prop_assert_eq!(found, expected.clone());
                 prop_assert_eq!(index.find(kind, id).is_some(), !expected.is_empty());
@@ -146,6 +161,7 @@ mod tests {
         assert!(!index.claim(blob.kind, blob.id));
         assert!(index.claim(BlobKind::Tree, blob.id), "the same bytes may be a tree, too");
         assert_eq!((index.find(blob.kind, blob.id), index.iter().count()), (None, 0));
+        assert_eq!((index.numbers(blob.kind, blob.id).count(), index.at(0)), (0, None));
         index.add(Id::of(b"pack"), &[blob]);
         assert_eq!(index.find(blob.kind, blob.id), Some(Place { pack: Id::of(b"pack"), blob }));
         assert!(!index.claim(blob.kind, blob.id));

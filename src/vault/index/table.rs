@@ -75,11 +75,13 @@ impl Table {
 
     /// The entries of a blob, in the order in which they were inserted but for a table that has grown since.
     pub(super) fn find(&self, kind: BlobKind, id: Id) -> impl Iterator<Item = &Entry> {
-        self.probe(&id)
-            .map(|slot| self.slots[slot])
-            .take_while(|number| *number != 0)
-            .map(|number| self.entry(number as usize - 1))
-            .filter(move |entry| entry.id == id && entry.kind() == kind)
+        self.numbers(kind, id).map(|number| self.entry(number))
+    }
+
+    /// Their numbers: how many entries were inserted before them.
+    pub(super) fn numbers(&self, kind: BlobKind, id: Id) -> impl Iterator<Item = usize> {
+        let filled = self.probe(&id).map(|slot| self.slots[slot] as usize).take_while(|number| *number != 0);
+        filled.map(|number| number - 1).filter(move |number| self.entry(*number).id == id && self.entry(*number).kind() == kind)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
@@ -90,7 +92,7 @@ impl Table {
         self.blocks.len() * (BLOCK * size_of::<Entry>() + size_of::<Vec<Entry>>()) + self.slots.capacity() * size_of::<u32>()
     }
 
-    fn entry(&self, number: usize) -> &Entry {
+    pub(super) fn entry(&self, number: usize) -> &Entry {
         &self.blocks[number / BLOCK][number % BLOCK]
     }
 
