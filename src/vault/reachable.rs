@@ -76,13 +76,12 @@ impl Walk<'_> {
 
     fn read_some(&self, visit: &impl Fn(Id, Result<&Tree, Error>) -> Result<(), Error>) -> Result<(), Error> {
         // A panic of `visit` must not leave the other readers waiting.
-        let end = EndOnDrop(self);
+        let _end = EndOnDrop(self);
         while let Some(number) = self.next() {
             let id = self.index.at(number).expect("only entries with a place are entered").blob.id;
             self.read_one(id, visit)?;
             self.done();
         }
-        std::mem::drop(end);
         Ok(())
     }
 

@@ -40,6 +40,8 @@ pub struct LoadedIndex {
     pub files: Vec<Id>,
     /// Index files that are damaged or gone; what they alone name is not in `index`.
     pub failed: Vec<(Id, Error)>,
+    /// Packs that several of the files name.
+    pub repeated: HashSet<Id>,
 }
 
 impl Repository {
@@ -156,16 +158,22 @@ impl Repository {
     /// The whole index. Files that are damaged are told apart: who only reads can go on without them.
     pub fn load_index(&self, cancel: &Cancel) -> Result<LoadedIndex, Error> {
         let files: Vec<Id> = self.backend.list(Kind::Index)?.into_iter().map(|listed| listed.id).collect();
-        let loaded = Mutex::new(LoadedIndex { index: Index::default(), files: Vec::new(), failed: Vec::new() });
+        let nothing = LoadedIndex { index: Index::default(), files: Vec::new(), failed: Vec::new(), repeated: HashSet::new() };
+        let loaded = Mutex::new((nothing, HashSet::new()));
         let next = AtomicUsize::new(0);
         let read_some = || -> Result<(), Error> {
             while let Some(id) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                 cancel.check()?;
                 let read = self.read_index(*id);
-                let mut loaded = loaded.lock().expect("nothing panics while it holds the index");
+                let (loaded, named) = &mut *loaded.lock().expect("nothing panics while it holds the index");
                 match read {
                     Ok(packs) => {
-                        packs.iter().for_each(|(pack, blobs)| loaded.index.add(*pack, blobs));
+                        for (pack, blobs) in &packs {
+                            loaded.index.add(*pack, blobs);
+                            if !named.insert(*pack) {
+                                loaded.repeated.insert(*pack);
+                            }
+                        }
                         loaded.files.push(*id);
                     }
                     Err(error @ (Error::Damaged { .. } | Error::NotFound(_))) => loaded.failed.push((*id, error)),
@@ -178,7 +186,7 @@ impl Repository {
             let readers: Vec<_> = (0..READERS.min(files.len())).map(|_| scope.spawn(read_some)).collect();
             readers.into_iter().try_for_each(|reader| reader.join().expect("a reader of indexes does not panic"))
         })?;
-        Ok(loaded.into_inner().expect("nothing panics while it holds the index"))
+        Ok(loaded.into_inner().expect("nothing panics while it holds the index").0)
     }
 
     /// The plain bytes of a blob, checked, from wherever it lies whole. [`Error::NotFound`] where no index names it, else the error of the

@@ -1,8 +1,5 @@
 //! The small files: keys, locks, snapshots and the index.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-
 use super::findings::Findings;
 use super::report::What;
 use crate::vault::backend::Kind;
@@ -11,12 +8,8 @@ use crate::vault::error::Error;
 use crate::vault::index::Index;
 use crate::vault::keys::KeyFile;
 use crate::vault::lock;
-use crate::vault::parallel::for_each;
 use crate::vault::repository::Repository;
 use crate::vault::snapshots::{Snapshots, Stored};
-
-/// Files that are read at once.
-const READERS: usize = 4;
 
 /// Whether every key is one. Whether a password opens it nobody can tell.
 pub(super) fn check_keys(repository: &Repository, findings: &Findings) -> Result<(), Error> {
@@ -53,28 +46,19 @@ pub(super) fn load_snapshots(repository: &Repository, findings: &Findings, cance
 
 /// The index of those files that can be read.
 pub(super) fn load_index(repository: &Repository, findings: &Findings, cancel: &Cancel) -> Result<Index, Error> {
-    let listed = repository.backend().list(Kind::Index)?;
-    // For each pack, how many files name it.
-    let loaded = Mutex::new((Index::default(), HashMap::new()));
-    for_each(&listed, READERS, |listed| {
-        cancel.check()?;
-        match repository.read_index(listed.id) {
-            Ok(packs) => {
-                let mut loaded = loaded.lock().expect("nothing panics while it holds the index");
-                for (pack, blobs) in packs {
-                    loaded.0.add(pack, &blobs);
-                    *loaded.1.entry(pack).or_insert(0_u32) += 1;
-                }
-            }
-            Err(Error::Damaged { why, .. }) => findings.problem(What::Index(listed.id), why),
-            Err(error @ Error::NotFound(_)) => findings.problem(What::Index(listed.id), error),
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    })?;
-    let (index, named) = loaded.into_inner().expect("nothing panics while it holds the index");
-    let mut repeated: Vec<_> = named.into_iter().filter(|(_, files)| *files > 1).map(|(pack, _)| pack).collect();
+    let loaded = repository.load_index(cancel)?;
+    for (id, error) in loaded.failed {
+        findings.problem(What::Index(id), reason(error));
+    }
+    let mut repeated: Vec<_> = loaded.repeated.into_iter().collect();
     repeated.sort();
     findings.note(|report| report.repeated_packs = repeated);
-    Ok(index)
+    Ok(loaded.index)
+}
+
+fn reason(error: Error) -> String {
+    match error {
+        Error::Damaged { why, .. } => why,
+        error => error.to_string(),
+    }
 }

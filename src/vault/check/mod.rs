@@ -72,7 +72,11 @@ pub fn run(repository: &Repository, read: Read, cancel: &Cancel) -> Result<Repor
 impl Check<'_> {
     /// Notes that a blob is not, or not whole, where these entries say. Whether that is news.
     fn mark_bad(&self, numbers: impl Iterator<Item = u32>) -> bool {
-        numbers.fold(false, |is_news, number| self.bad.insert(number) || is_news)
+        let mut is_news = false;
+        for number in numbers {
+            is_news |= self.bad.insert(number);
+        }
+        is_news
     }
 
     /// Whether no copy of a blob is known to be good.

@@ -55,7 +55,7 @@ fn size_bytes(text: &str) -> Option<u64> {
 
 impl Subset {
     /// The packs that are meant; at least one, where there is one, of a random choice.
-    pub(super) fn of<'a>(self, mut packs: Vec<&'a Pack>) -> Vec<&'a Pack> {
+    pub(super) fn of(self, mut packs: Vec<&Pack>) -> Vec<&Pack> {
         match self {
             Self::Part { number, of } => {
                 packs.retain(|pack| u32::from(pack.id.0[0]) % of == u32::from(number));
