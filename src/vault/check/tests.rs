@@ -30,7 +30,7 @@ fn paths(report: &Report) -> Vec<(Id, &str)> {
     paths
 }
 
-fn sorted<'a>(mut paths: Vec<(Id, &'a str)>) -> Vec<(Id, &'a str)> {
+fn sorted(mut paths: Vec<(Id, &str)>) -> Vec<(Id, &str)> {
     paths.sort();
     paths
 }

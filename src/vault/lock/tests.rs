@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::vault::cancel::Cancel;
 use crate::vault::keys::Maker;
-use crate::vault::testing::Vault;
+use crate::vault::testing::{Restic, Vault};
 
 struct TestClock {
     now: Mutex<Timestamp>,
@@ -86,7 +86,9 @@ fn of_two_that_come_at_once_at_least_one_gives_way() {
     for (mine, other, gives_way) in [(Mode::Shared, true, true), (Mode::Exclusive, false, true), (Mode::Shared, false, false)] {
         let (vault, clock) = (Arc::new(Vault::new()), TestClock::new());
         let (late, at) = (Arc::clone(&vault), Arc::clone(&clock));
-        clock.meanwhile(move || drop(plant(&late, &at, other, 0, ("db2", 1))));
+        clock.meanwhile(move || {
+            plant(&late, &at, other, 0, ("db2", 1));
+        });
         let taken = take(&vault, mine, &options(&clock));
         assert_eq!(matches!(taken, Err(Error::Locked(_))), gives_way, "{mine:?}");
         assert_eq!(vault.place.ids(Kind::Lock).len(), if gives_way { 1 } else { 2 }, "who gives way leaves no lock");
@@ -195,7 +197,7 @@ fn a_thread_keeps_the_lock_fresh() {
     // The refresh is late, so it waits for the lock to settle: by that the test sees it.
     let (seen, sees): (Sender<()>, Receiver<()>) = channel();
     let guard = take(&vault, Mode::Shared, &options).unwrap();
-    clock.meanwhile(move || drop(seen.send(())));
+    clock.meanwhile(move || seen.send(()).unwrap_or_default());
     clock.pass(25);
     sees.recv_timeout(Duration::from_mins(1)).unwrap();
     guard.confirm().unwrap();
@@ -254,4 +256,22 @@ fn who_is_overtaken_while_it_wakes_up_gives_way() {
     clock.meanwhile(move || place.remove_file(Name::Of(Kind::Lock, own)));
     assert!(matches!(guard.confirm(), Err(Error::Cancelled)));
     assert!(vault.place.ids(Kind::Lock).is_empty(), "what it wrote meanwhile is removed");
+}
+
+#[test]
+fn restic_sees_our_locks_and_removes_stale_ones() {
+    let Some(restic) = Restic::init(2) else { return };
+    restic.write("file", b"content");
+    let (vault, clock) = (Vault::load(&restic.repository(), Restic::PASSWORD), TestClock::new());
+    *clock.now.lock().unwrap() = Timestamp::now();
+    let guard = take(&vault, Mode::Exclusive, &options(&clock)).unwrap();
+    vault.place.dump(&restic.repository());
+    let refused = restic.run(&["backup", &restic.tree().display().to_string()]);
+    let says = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && says.contains("locked exclusively by PID") && says.contains("on db1 by ann"), "{says}");
+    drop(guard);
+    plant(&vault, &clock, true, 31, ("db2", 1));
+    vault.place.dump(&restic.repository());
+    restic.ok(&["unlock"]);
+    restic.backup();
 }
