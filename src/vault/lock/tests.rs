@@ -248,6 +248,17 @@ fn who_comes_back_from_a_long_sleep_goes_on_only_where_its_lock_was_not_removed(
 }
 
 #[test]
+fn who_finds_its_lock_removed_by_force_stops() {
+    let (vault, clock, cancel) = (Vault::new(), TestClock::new(), Cancel::default());
+    let guard = Guard::take(&vault.repository, Mode::Shared, &options(&clock), &cancel).unwrap();
+    clock.pass(6);
+    unlock(&vault.repository, true, "db1", &*clock).unwrap();
+    assert!(matches!(guard.confirm(), Err(Error::Cancelled)));
+    assert_eq!(guard.lost_because().unwrap(), "somebody removed it");
+    assert!(vault.place.ids(Kind::Lock).is_empty());
+}
+
+#[test]
 fn who_is_overtaken_while_it_wakes_up_gives_way() {
     let (vault, clock, cancel) = (Vault::new(), TestClock::new(), Cancel::default());
     let guard = Guard::take(&vault.repository, Mode::Shared, &options(&clock), &cancel).unwrap();

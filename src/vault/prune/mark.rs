@@ -21,7 +21,11 @@ pub(super) fn mark_used(repository: &Repository, index: &Index, roots: &[Id], ca
     // The smallest of those that are missing: the same repository gives the same error.
     let missing: Mutex<Option<Id>> = Mutex::new(None);
     visit_trees(repository, index, roots.iter().copied(), cancel, |id, tree| {
-        let tree = tree?;
+        let missing_tree = |error| match error {
+            Error::NotFound(why) => Error::damaged(format!("tree {id}"), format!("a snapshot needs it: {why} is not there")),
+            error => error,
+        };
+        let tree = tree.map_err(missing_tree)?;
         mark(index, &used, BlobKind::Tree, id);
         for node in &tree.nodes {
             let Content::File { chunks, .. } = &node.content else { continue };

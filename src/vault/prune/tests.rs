@@ -162,6 +162,9 @@ fn where_something_used_is_missing_nothing_is_changed() {
         vault.place.remove_file(Name::Of(Kind::Index, index));
     }
     expect_refused(&vault, "and no index names it");
+    let (vault, _) = planted();
+    vault.snapshot(Id::of(b"no tree"), "2024-01-04T00:00:00Z");
+    expect_refused(&vault, "a snapshot needs it");
 }
 
 fn pack_of(vault: &Vault, chunk: Id) -> Id {
@@ -205,6 +208,20 @@ fn a_lost_pack_that_nobody_needs_is_forgotten_by_the_index() {
     assert_eq!(pruned(&vault, &everything()).unwrap().lost_packs, 1);
     assert!(!vault.index().packs().contains(&unused));
     assert_eq!(vault.contents(), contents);
+    expect_clean(&vault);
+}
+
+#[test]
+fn of_two_copies_the_one_in_a_pack_without_waste_is_kept() {
+    let vault = Vault::new();
+    let content = bytes(1, 1_000);
+    let wasteful = vault.chunks(&[&content, &bytes(2, 50_000)]);
+    let wasteful = pack_of(&vault, wasteful[0]);
+    let chunk = vault.chunks(&[&content]);
+    vault.snapshot(vault.tree(&[file("f", &chunk)]), "2024-01-01T00:00:00Z");
+    let done = pruned(&vault, &Options::default()).unwrap();
+    assert_eq!((done.remove.count, done.repack.count), (1, 0));
+    assert!(!vault.place.ids(Kind::Data).contains(&wasteful));
     expect_clean(&vault);
 }
 
