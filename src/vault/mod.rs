@@ -14,15 +14,13 @@
 pub mod backend;
 /// From folders to a snapshot.
 pub mod backup;
-/// Stopping work that is under way.
-pub mod cancel;
-/// Where files are cut.
-pub mod chunk;
 mod bits;
 /// Stopping work that is under way.
 pub mod cancel;
 /// Whether all that snapshots need is there, and whole.
 pub mod check;
+/// Where files are cut.
+pub mod chunk;
 /// zstd, with compressors that are kept.
 pub mod compression;
 /// What a repository says of itself.
@@ -61,12 +59,12 @@ pub mod restore;
 pub mod seal;
 /// What one backup was.
 pub mod snapshot;
+/// All backups of a repository.
+pub mod snapshots;
 /// Reading a file system for a backup.
 pub mod source;
 /// The folder that a restore fills, and nothing outside of it.
 pub mod target;
-/// All backups of a repository.
-pub mod snapshots;
 #[cfg(test)]
 mod testing;
 /// Folders and what is in them, as a backup keeps them.

@@ -17,6 +17,8 @@ mod report;
 mod run;
 mod saver;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod trees;
 
 pub use report::{Count, Report};

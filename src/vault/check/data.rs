@@ -60,7 +60,7 @@ impl Check<'_> {
         }
         match parse_header(&bytes, bytes.len() as u64, self.repository.sealer()) {
             Err(why) => reasons.push(why.to_owned()),
-            Ok(header) if false => reasons.push("the index says something else of it than its header".to_owned()),
+            Ok(header) if !is_same(&header, &blobs) => reasons.push("the index says something else of it than its header".to_owned()),
             Ok(_) => {}
         }
         for (number, blob) in blobs {
