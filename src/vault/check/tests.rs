@@ -158,6 +158,28 @@ fn a_pack_whose_header_says_something_else_than_the_index_is_damaged() {
 }
 
 #[test]
+fn a_pack_under_another_name_is_damaged() {
+    let vault = Vault::new();
+    let (id, blobs) = vault.pack(BlobKind::Data, &[b"whole"]);
+    let (bytes, other) = (vault.place.files()[&Name::Of(Kind::Data, id)].clone(), Id::of(b"another name"));
+    vault.place.remove_file(Name::Of(Kind::Data, id));
+    vault.place.put(Name::Of(Kind::Data, other), bytes);
+    vault.repository.save_index(&[(other, blobs)]).unwrap();
+    let problem = Problem { what: What::Pack(other), why: "its SHA-256 is not its name".to_owned() };
+    assert_eq!(check(&vault, Read::All).problems, [problem]);
+}
+
+#[test]
+fn a_damaged_key_is_told() {
+    let (vault, _, _) = planted();
+    let key = vault.repository.key();
+    vault.place.change(Name::Of(Kind::Key, key), |bytes| bytes[100] ^= 1);
+    let report = check(&vault, Read::Nothing);
+    assert_eq!(report.problems.iter().map(|problem| problem.what).collect::<Vec<_>>(), [What::Key(key)]);
+    assert_eq!(report.hints(), [Hint::RemoveKeys]);
+}
+
+#[test]
 fn paths_are_told_up_to_a_bound() {
     let vault = Vault::new();
     let chunk = vault.chunks(&[b"only one"]);
