@@ -4,6 +4,8 @@ use std::path::Path;
 
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;
+#[path = "../../fuzz/vault_bodies.rs"]
+mod vault_bodies;
 
 use crate::support::figure::figure;
 use crate::support::tree::files_below;
@@ -12,12 +14,17 @@ type Body = fn(&[u8]);
 
 #[test]
 fn every_input_of_the_corpus_holds() {
-    let targets: [(&str, Body); 5] = [
+    let targets: [(&str, Body); 10] = [
         ("file_name", bodies::file_name),
         ("range", bodies::range),
         ("basic", bodies::basic),
         ("content_length", bodies::length),
         ("access_url", bodies::access_url),
+        ("vault_pack_header", vault_bodies::pack_header),
+        ("vault_tree", vault_bodies::tree),
+        ("vault_snapshot", vault_bodies::snapshot),
+        ("vault_index", vault_bodies::index),
+        ("vault_key", vault_bodies::key),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let built = files_below(&root.join("fuzz_targets"));
