@@ -22,6 +22,7 @@ use crate::vault::error::Error;
 use crate::vault::failure::Failure;
 use crate::vault::id::Id;
 use crate::vault::index::Index;
+use crate::vault::lock::Guard;
 use crate::vault::progress::Progress;
 use crate::vault::repository::Repository;
 use crate::vault::snapshot::Snapshot;
@@ -46,6 +47,9 @@ pub struct Options<'a> {
     pub parent: Option<(Id, Id)>,
     /// Nothing is written; the report says what would be.
     pub is_dry_run: bool,
+    /// The lock under which it runs. It must still be held when the snapshot is stored: a machine that slept may find that somebody has
+    /// pruned meanwhile. `None` where nobody else can write there.
+    pub guard: Option<&'a Guard>,
     /// No snapshot where its tree is the parent's.
     pub skip_if_unchanged: bool,
     /// What the snapshot says beside its tree and parent.
@@ -97,6 +101,7 @@ pub fn backup(
     };
     if !options.is_dry_run && !is_unchanged {
         cancel.check()?;
+        options.guard.map_or(Ok(()), Guard::confirm)?;
         let snapshot = Snapshot { tree, parent, summary: Some(report.summary()), ..options.snapshot.clone() };
         report.snapshot = Some(repository.save_file(Kind::Snapshot, &snapshot.to_bytes())?);
         report.ended = Timestamp::now();

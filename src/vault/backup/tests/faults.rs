@@ -2,20 +2,25 @@
 
 use std::fs;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{check, options, restored, save, save_with};
 use crate::vault::backend::{Backend, Kind, Listed, Name};
 use crate::vault::backup::backup;
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
-use crate::vault::keys::Password;
+use crate::vault::keys::{Maker, Password};
+use crate::vault::lock::{self, Clock, Guard};
 use crate::vault::pack::BlobKind;
 use crate::vault::progress::Progress;
 use crate::vault::repository::Repository;
+use crate::vault::source::select::{Select, Verdict};
 use crate::vault::testing::{Place, Vault, bytes};
 
 /// A tree that takes four packs.
@@ -155,4 +160,45 @@ fn what_a_watcher_sees_adds_up() {
     let parent = first.snapshot.map(|snapshot| (snapshot, first.tree));
     backup(&vault.repository, vault.index(), &[source], &options(parent), &Cancel::default(), &progress).unwrap();
     assert_eq!(progress.seen(), seen, "unchanged files count as done");
+}
+
+/// A machine that slept for an hour, once the walk has come so far; meanwhile somebody removed its lock.
+struct Sleep {
+    place: Place,
+    minutes: AtomicI64,
+}
+
+impl Clock for Sleep {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(self.minutes.load(Ordering::Relaxed))
+    }
+
+    fn wait(&self, _: Duration) {}
+}
+
+/// The walk comes to something: then the machine sleeps.
+struct SleepNow(Arc<Sleep>);
+
+impl Select for SleepNow {
+    fn by_path(&self, _: &Path) -> Verdict {
+        if self.0.minutes.swap(60, Ordering::Relaxed) == 0 {
+            self.0.place.ids(Kind::Lock).into_iter().for_each(|id| self.0.place.remove_file(Name::Of(Kind::Lock, id)));
+        }
+        Verdict::Take
+    }
+}
+
+#[test]
+fn a_backup_that_has_lost_its_lock_stores_no_snapshot() {
+    let (_dir, source) = source();
+    let vault = Vault::new();
+    let clock = Arc::new(Sleep { place: vault.place.clone(), minutes: AtomicI64::new(0) });
+    let mut terms = lock::Options::new(Maker::default());
+    terms.clock = Arc::<Sleep>::clone(&clock);
+    terms.terms.look_every = Duration::from_hours(1);
+    let guard = Guard::take(&vault.repository, lock::Mode::Shared, &terms, &Cancel::default()).unwrap();
+    let select = SleepNow(clock);
+    let options = crate::vault::backup::Options { select: &select, guard: Some(&guard), ..options(None) };
+    assert!(matches!(save_with(&vault, &source, &options), Err(Error::Cancelled)));
+    assert!(vault.place.ids(Kind::Snapshot).is_empty());
 }

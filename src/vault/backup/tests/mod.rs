@@ -32,6 +32,7 @@ fn options(parent: Option<(Id, Id)>) -> Options<'static> {
         compression: Compression::Auto,
         parent,
         is_dry_run: false,
+        guard: None,
         skip_if_unchanged: false,
         snapshot: snapshot(),
     }
