@@ -174,7 +174,8 @@ mod tests {
         for length in 0..sealed.len() {
             assert_eq!(sealer.open_in_place(&mut sealed[..length].to_vec()), Err(Forged), "{length} bytes");
         }
-        assert_eq!(Sealer::new(&KeyBytes::random()).open_in_place(&mut sealed.clone()), Err(Forged));
+        let mut with_another_key = sealed;
+        assert_eq!(Sealer::new(&KeyBytes::random()).open_in_place(&mut with_another_key), Err(Forged));
     }
 
     #[test]

@@ -49,12 +49,12 @@ pub(super) struct Pending {
 enum State {
     #[default]
     Open,
-    Done(Option<Node>),
+    Done(Option<Box<Node>>),
 }
 
 impl Pending {
     pub(super) fn finish(&self, node: Option<Node>) {
-        *self.state.lock().expect(NO_PANIC) = State::Done(node);
+        *self.state.lock().expect(NO_PANIC) = State::Done(node.map(Box::new));
         self.changed.notify_all();
     }
 
@@ -62,7 +62,7 @@ impl Pending {
     pub(super) fn wait(&self) -> Option<Node> {
         let is_open = |state: &mut State| matches!(state, State::Open);
         match &*self.changed.wait_while(self.state.lock().expect(NO_PANIC), is_open).expect(NO_PANIC) {
-            State::Done(node) => node.clone(),
+            State::Done(node) => node.as_deref().cloned(),
             State::Open => None,
         }
     }
