@@ -8,16 +8,19 @@ mod local;
 pub mod location;
 /// How a place is reached.
 pub mod options;
+mod parting;
 mod rest;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::cancel::Cancel;
 use super::error::Error;
 use super::id::Id;
 use location::{Location, Place};
-use options::Options;
+use options::{Options, Retries};
 
 /// The place that keeps the repository at `location`. Nothing is asked of it yet, so whether it can be reached is not known; what is
 /// looked at is this side's: the trusted certificates are read, and plain HTTP to another machine is [`Error::Refused`].
@@ -28,6 +31,15 @@ pub fn open(location: &Location, options: &Options) -> Result<Box<dyn Backend>, 
         Place::Folder(folder) => Box::new(local::Local::new(folder)),
         Place::Server(address) => Box::new(rest::Rest::new(address.clone(), options)?),
     })
+}
+
+/// As [`open`], for work under a lock: the lock can be removed even after the work was cancelled. That is tried for some seconds.
+pub fn open_for_work(location: &Location, options: &Options) -> Result<Box<dyn Backend>, Error> {
+    const LONGEST: Duration = Duration::from_secs(10);
+    let work = open(location, options)?;
+    let retries = Retries { in_all: LONGEST, longest_asked: LONGEST, ..options.retries };
+    let unhurried = Options { cancel: Cancel::default(), idle: LONGEST, retries, ..options.clone() };
+    Ok(Box::new(parting::Parting { work, parting: open(location, &unhurried)? }))
 }
 
 /// The kinds of files that are named by their SHA-256, in the order in which `restic` lists them.
