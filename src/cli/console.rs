@@ -56,9 +56,14 @@ impl Console {
         drop(writeln!(self.notes, "{line}").and_then(|()| self.notes.flush()));
     }
 
+    /// Writes a question to standard error, for an answer on the same line.
+    pub fn prompt(&mut self, question: &str) {
+        drop(write!(self.notes, "{question} ").and_then(|()| self.notes.flush()));
+    }
+
     /// Asks on standard error and reads a line; `None` at the end of the input.
     pub fn ask(&mut self, question: &str) -> Option<String> {
-        drop(write!(self.notes, "{question} ").and_then(|()| self.notes.flush()));
+        self.prompt(question);
         let mut line = String::new();
         let bytes = self.input.read_line(&mut line).ok()?;
         (bytes > 0).then(|| line.trim().to_owned())

@@ -1,25 +1,18 @@
-//! `strongroom vault`: what an operator does to vaults.
+//! `vault revive`, on the server: a vault becomes again what it was.
 
-use clap::Subcommand;
 use serde_json::json;
 
-use super::account::{find, open_store};
-use super::arguments::time;
-use super::audit::Audit;
-use super::console::Console;
-use super::failure::Failure;
-use super::process::{begin, block_on};
-use super::settings::SettingFlags;
+use crate::cli::account::{find, open_store};
+use crate::cli::arguments::time;
+use crate::cli::audit::Audit;
+use crate::cli::console::Console;
+use crate::cli::failure::Failure;
+use crate::cli::process::{begin, block_on};
+use crate::cli::settings::SettingFlags;
 use crate::config::Config;
 use crate::model::access::AccountId;
 use crate::model::account::Kind;
 use crate::model::instant::Instant;
-
-#[derive(Subcommand)]
-pub enum Command {
-    /// Make a vault again what it was at a time: what was deleted since comes back, what was stored since is hidden
-    Revive(Revive),
-}
 
 #[derive(clap::Args)]
 pub struct Revive {
@@ -31,16 +24,14 @@ pub struct Revive {
     at: Instant,
 }
 
-pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> Result<(), Failure> {
-    let config = settings.load()?;
-    begin(&config)?;
-    match command {
-        Command::Revive(revive) => block_on(revive.run(&config, console)),
-    }
-}
-
 impl Revive {
-    async fn run(self, config: &Config, console: &mut Console) -> Result<(), Failure> {
+    pub fn run(self, settings: &SettingFlags, console: &mut Console) -> Result<(), Failure> {
+        let config = settings.load()?;
+        begin(&config)?;
+        block_on(self.revive(&config, console))
+    }
+
+    async fn revive(self, config: &Config, console: &mut Console) -> Result<(), Failure> {
         let store = open_store(config).await?;
         let account = find(&store, &self.account).await?;
         let (id, at) = (&account.id, self.at.rfc3339_micros());
