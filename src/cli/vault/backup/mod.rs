@@ -37,6 +37,7 @@ impl Backup {
             compression: self.compression.into(),
             parent,
             is_dry_run: self.dry_run,
+            guard: held.guard(),
             skip_if_unchanged: self.skip_if_unchanged,
             snapshot,
         };
