@@ -8,7 +8,7 @@ use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective;
 use zstd::zstd_safe::{InBuffer, OutBuffer, ResetDirective, compress_bound};
 
 /// The level for what is no file's content, as restic has it.
-const DEFAULT_LEVEL: i32 = 3;
+pub const DEFAULT_LEVEL: i32 = 3;
 
 /// How hard file contents are compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

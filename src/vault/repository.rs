@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::backend::{Backend, Kind, Name};
 use super::cancel::Cancel;
-use super::compression::{compress, decompress, decompress_unsized};
+use super::compression::{DEFAULT_LEVEL, compress_into, decompress, decompress_unsized};
 use super::config::{Config, Version};
-use super::crypto::{KeyBytes, Sealer};
+use super::crypto::{KeyBytes, NONCE_BYTES, Sealer};
 use super::error::Error;
 use super::id::Id;
 use super::index::file::{self, IndexedPack};
@@ -134,9 +134,11 @@ impl Repository {
     /// Stores an index, snapshot or lock; on stable storage when this returns. Its id.
     pub fn save_file(&self, kind: Kind, plain: &[u8]) -> Result<Id, Error> {
         let sealed = if self.can_compress() {
-            let mut compressed = vec![IS_COMPRESSED];
-            compressed.extend(compress(plain));
-            self.sealer.seal(&compressed)
+            let mut sealed = vec![0; NONCE_BYTES];
+            sealed.push(IS_COMPRESSED);
+            compress_into(plain, DEFAULT_LEVEL, &mut sealed);
+            self.sealer.seal_in_place(&mut sealed, 0);
+            sealed
         } else {
             self.sealer.seal(plain)
         };

@@ -13,10 +13,8 @@ use super::index::file::IndexedPack;
 use super::pack::{BlobKind, Builder, FinishedPack};
 use super::repository::Repository;
 
-/// Packs that are being stored at once.
+/// Packs that are being stored at once. Beside them there is one of chunks and one of trees that are being put together.
 const UPLOADS: usize = 2;
-/// Packs that wait for it.
-const WAITING: usize = 1;
 /// An index file is written for so many blobs: about 8 MiB of it.
 const INDEX_BLOBS: usize = 50_000;
 /// Or after this time.
@@ -41,6 +39,8 @@ pub struct PackWriter<'a> {
 #[derive(Default)]
 struct Waiting {
     packs: VecDeque<FinishedPack>,
+    /// Packs that a thread has taken and not yet stored.
+    being_stored: usize,
     is_closed: bool,
 }
 
@@ -98,17 +98,12 @@ impl<'a> PackWriter<'a> {
         }
     }
 
-    /// Hands in a sealed blob. Waits while the place is behind; [`Error::Cancelled`] after something could not be stored.
+    /// Hands in a sealed blob. Waits while the place is behind, and lets others wait with it: so no more packs are in memory than are
+    /// counted above. [`Error::Cancelled`] after something could not be stored.
     pub fn push(&self, kind: BlobKind, id: Id, sealed: &[u8], raw_length: Option<u32>) -> Result<(), Error> {
         let mut builder = self.builder(kind);
         builder.push(id, sealed, raw_length);
-        if !builder.is_full() {
-            return Ok(());
-        }
-        let memory = self.free.lock().expect(NO_PANIC).pop().unwrap_or_default();
-        let full = std::mem::replace(&mut *builder, Builder::reusing(kind, memory));
-        drop(builder);
-        self.enqueue(full)
+        if builder.is_full() { self.send(&mut builder) } else { Ok(()) }
     }
 
     /// Bytes of packs that are stored so far.
@@ -123,15 +118,21 @@ impl<'a> PackWriter<'a> {
         }
     }
 
-    fn enqueue(&self, full: Builder) -> Result<(), Error> {
-        let pack = full.finish(self.repository.sealer());
+    /// Sends a pack on its way, once there is a thread to store it, and begins a new one in its place.
+    fn send(&self, builder: &mut Builder) -> Result<(), Error> {
         let waiting = self.waiting.lock().expect(NO_PANIC);
-        let has_room = |waiting: &mut Waiting| waiting.packs.len() >= WAITING && !self.is_stopped();
-        let mut waiting = self.changed.wait_while(waiting, has_room).expect(NO_PANIC);
+        let is_behind = |waiting: &mut Waiting| waiting.packs.len() + waiting.being_stored >= UPLOADS && !self.is_stopped();
+        let mut waiting = self.changed.wait_while(waiting, is_behind).expect(NO_PANIC);
         if self.is_stopped() {
             return Err(Error::Cancelled);
         }
-        waiting.packs.push_back(pack);
+        // Trees seldom fill a pack; what a pack of chunks has used would stay in memory for them.
+        let memory = match builder.kind() {
+            BlobKind::Data => self.free.lock().expect(NO_PANIC).pop().unwrap_or_default(),
+            BlobKind::Tree => Vec::new(),
+        };
+        let next = Builder::reusing(builder.kind(), memory);
+        waiting.packs.push_back(std::mem::replace(builder, next).finish(self.repository.sealer()));
         drop(waiting);
         self.changed.notify_all();
         Ok(())
@@ -141,12 +142,12 @@ impl<'a> PackWriter<'a> {
         self.is_stopped.load(Ordering::Relaxed)
     }
 
-    /// Sends what has begun to be a pack on its way.
+    /// Sends what has begun to be a pack, too.
     fn flush(&self) -> Result<(), Error> {
         for kind in [BlobKind::Data, BlobKind::Tree] {
-            let begun = std::mem::replace(&mut *self.builder(kind), Builder::new(kind));
+            let mut begun = self.builder(kind);
             if !begun.is_empty() {
-                self.enqueue(begun)?;
+                self.send(&mut begun)?;
             }
         }
         Ok(())
@@ -160,13 +161,15 @@ impl<'a> PackWriter<'a> {
     /// What each of the storing threads does, until no more can come.
     fn store_packs(&self) {
         while let Some(pack) = self.next_pack() {
-            if let Err(error) = self.store(pack) {
+            let stored = self.store(pack);
+            let mut waiting = self.waiting.lock().expect(NO_PANIC);
+            waiting.being_stored -= 1;
+            if let Err(error) = stored {
                 self.error.lock().expect(NO_PANIC).get_or_insert(error);
-                let waiting = self.waiting.lock().expect(NO_PANIC);
                 self.is_stopped.store(true, Ordering::Relaxed);
-                drop(waiting);
-                self.changed.notify_all();
             }
+            drop(waiting);
+            self.changed.notify_all();
         }
     }
 
@@ -177,10 +180,9 @@ impl<'a> PackWriter<'a> {
         if self.is_stopped() {
             return None;
         }
-        let pack = waiting.packs.pop_front();
-        drop(waiting);
-        self.changed.notify_all();
-        pack
+        let pack = waiting.packs.pop_front()?;
+        waiting.being_stored += 1;
+        Some(pack)
     }
 
     fn store(&self, pack: FinishedPack) -> Result<(), Error> {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::vault::id::Id;
 use crate::vault::pack::{BlobKind, PackedBlob};
 
+/// What a pack and a blob take of the text, at most.
+const PACK_TEXT_BYTES: usize = 100;
+const BLOB_TEXT_BYTES: usize = 180;
+
 /// One pack of an index file.
 pub type IndexedPack = (Id, Vec<PackedBlob>);
 
@@ -35,7 +39,11 @@ struct BlobJson<'a> {
 }
 
 pub fn to_bytes(packs: &[IndexedPack]) -> Vec<u8> {
-    serde_json::to_vec(&FileJson { packs: Some(packs.iter().map(of_pack).collect()) }).expect("its keys are texts")
+    let blobs: usize = packs.iter().map(|(_, blobs)| blobs.len()).sum();
+    let mut bytes = Vec::with_capacity(100 + packs.len() * PACK_TEXT_BYTES + blobs * BLOB_TEXT_BYTES);
+    let file = FileJson { packs: Some(packs.iter().map(of_pack).collect()) };
+    serde_json::to_writer(&mut bytes, &file).expect("its keys are texts");
+    bytes
 }
 
 /// The reason where it is no index file.

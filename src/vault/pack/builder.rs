@@ -56,6 +56,10 @@ impl Builder {
         self.bytes.len() >= PACK_BYTES || self.blobs.len() >= MAX_BLOBS
     }
 
+    pub const fn kind(&self) -> BlobKind {
+        self.kind
+    }
+
     pub fn is_empty(&self) -> bool {
         self.blobs.is_empty()
     }

@@ -153,7 +153,8 @@ fn no_source_at_all_is_an_error_and_one_of_two_a_failure() {
 fn what_a_watcher_sees_adds_up() {
     let (_dir, source) = source();
     let (vault, progress) = (Vault::new(), Progress::default());
-    let first = backup(&vault.repository, vault.index(), std::slice::from_ref(&source), &options(None), &Cancel::default(), &progress).unwrap();
+    let first =
+        backup(&vault.repository, vault.index(), std::slice::from_ref(&source), &options(None), &Cancel::default(), &progress).unwrap();
     let seen = progress.seen();
     assert_eq!((seen.files_total, seen.files_done, seen.bytes_total, seen.bytes_done), (56, 56, 56 << 20, 56 << 20));
     let progress = Progress::default();

@@ -48,7 +48,10 @@ fn what_has_not_changed_is_not_read_and_nothing_is_stored_of_it() {
 
     let again = save(&vault, &source, Some(&first));
     assert_eq!((again.tree, again.bytes_stored, again.count.bytes_added), (first.tree, 0, 0));
-    assert_eq!((again.count.files_unmodified, again.count.folders(), again.count.folders_unmodified), (2, first.count.folders(), first.count.folders()));
+    assert_eq!(
+        (again.count.files_unmodified, again.count.folders(), again.count.folders_unmodified),
+        (2, first.count.folders(), first.count.folders())
+    );
     assert_eq!(vault.place.ids(Kind::Data).len(), packs);
     assert_eq!((again.parent, again.snapshot == first.snapshot), (first.snapshot, false));
 
