@@ -73,7 +73,7 @@ enum Command {
     /// Look after the machines that are backed up, of all tenants
     #[command(subcommand)]
     Fleet(fleet::Command),
-    /// Bring a vault back to what it was
+    /// Back up into a repository and restore from it; on the server, bring a vault back to what it was
     #[command(subcommand)]
     Vault(vault::Command),
     /// Tell the store that the clock is right
@@ -116,7 +116,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
 
 /// The one definition of commands and flags: help, completions and man pages come from it.
 fn definition() -> clap::Command {
-    <Cli as clap::CommandFactory>::command()
+    <Cli as clap::CommandFactory>::command().mut_subcommand("vault", vault::hide_settings)
 }
 
 impl Cli {

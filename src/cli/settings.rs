@@ -69,6 +69,12 @@ impl clap::FromArgMatches for SettingFlags {
     }
 }
 
+/// The same flags, in no help: for a command that reads none of these settings.
+pub fn without_help(command: clap::Command) -> clap::Command {
+    let config = Arg::new("config").long("config").global(true).hide(true).value_parser(clap::value_parser!(PathBuf));
+    command.arg(config).args(SETTINGS.iter().map(|setting| flag_of(setting).hide(true)))
+}
+
 fn flag_of(setting: &Setting) -> Arg {
     let flag = Arg::new(setting.name).long(setting.flag()).global(true).help(help_of(setting));
     let flag = flag.hide_short_help(!COMMON.contains(&setting.name)).value_name(value_name(setting));

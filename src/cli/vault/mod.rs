@@ -29,7 +29,7 @@ use clap::Subcommand;
 
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
-use crate::cli::settings::SettingFlags;
+use crate::cli::settings::{SettingFlags, without_help};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -56,6 +56,11 @@ pub enum Command {
     Unlock(unlock::Unlock),
     /// On the server: make a vault again what it was at a time. What was deleted since comes back, what was stored since is hidden
     Revive(revive::Revive),
+}
+
+/// What reads no settings shows none.
+pub fn hide_settings(vault: clap::Command) -> clap::Command {
+    vault.mut_subcommands(|command| if command.get_name() == "revive" { command } else { without_help(command) })
 }
 
 pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> Result<(), Failure> {

@@ -35,19 +35,19 @@ pub struct RepositoryArgs {
     #[arg(short, long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Believe a server by this PEM file of certificates instead of the system's
-    #[arg(long, visible_alias = "cacert", value_name = "FILE", env = "STRONGROOM_CA_FILE", conflicts_with = "pin")]
+    #[arg(long, visible_alias = "cacert", value_name = "FILE", env = "STRONGROOM_CA_FILE", hide_env_values = true, conflicts_with = "pin")]
     ca_file: Option<PathBuf>,
     /// Believe the one server whose certificate has this SHA-256, whatever else it says
-    #[arg(long, value_name = "SHA256", env = "STRONGROOM_PIN")]
+    #[arg(long, value_name = "SHA256", env = "STRONGROOM_PIN", hide_env_values = true)]
     pin: Option<Pin>,
     /// KiB per second of all uploads together; 0 is no limit
-    #[arg(long, value_name = "KIB", default_value_t = 0, env = "STRONGROOM_LIMIT_UPLOAD")]
+    #[arg(long, value_name = "KIB", default_value_t = 0, env = "STRONGROOM_LIMIT_UPLOAD", hide_env_values = true)]
     limit_upload: u32,
     /// KiB per second of all downloads together; 0 is no limit
-    #[arg(long, value_name = "KIB", default_value_t = 0, env = "STRONGROOM_LIMIT_DOWNLOAD")]
+    #[arg(long, value_name = "KIB", default_value_t = 0, env = "STRONGROOM_LIMIT_DOWNLOAD", hide_env_values = true)]
     limit_download: u32,
     /// Where somebody else's lock is in the way, try for so long, such as 30m or 2h
-    #[arg(long, value_name = "DURATION", value_parser = span, env = "STRONGROOM_RETRY_LOCK")]
+    #[arg(long, value_name = "DURATION", value_parser = span, env = "STRONGROOM_RETRY_LOCK", hide_env_values = true)]
     retry_lock: Option<Duration>,
     /// Take no lock: for reading alone
     #[arg(long)]

@@ -34,7 +34,7 @@ pub struct Restore {
     #[command(flatten)]
     selection: SelectionArgs,
     /// What becomes of files that are there
-    #[arg(long, value_name = "always|if-changed|if-newer|never", default_value = "always")]
+    #[arg(long, value_name = "WHEN", default_value = "always")]
     overwrite: Overwriting,
     /// Read all files again and compare them
     #[arg(long, conflicts_with = "dry_run")]

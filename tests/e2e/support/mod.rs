@@ -29,6 +29,7 @@ pub mod tls;
 pub mod told;
 pub mod tree;
 pub mod user;
+pub mod vault;
 pub mod weak_disk;
 pub mod workload;
 

@@ -33,7 +33,7 @@ pub struct Backup {
     #[arg(long = "tag", value_name = "TAG[,TAG…]")]
     tags: Vec<String>,
     /// The host that the snapshot names [default: this one]
-    #[arg(short = 'H', long, value_name = "HOST", env = "STRONGROOM_HOST")]
+    #[arg(short = 'H', long, value_name = "HOST", env = "STRONGROOM_HOST", hide_env_values = true)]
     pub(super) host: Option<String>,
     /// Compare with this snapshot [default: the newest of this host and these paths]
     #[arg(long, value_name = "SNAPSHOT")]
@@ -51,7 +51,7 @@ pub struct Backup {
     #[arg(long)]
     ignore_inode: bool,
     /// How hard file contents are compressed
-    #[arg(long, value_name = "auto|off|max", default_value = "auto", env = "STRONGROOM_COMPRESSION")]
+    #[arg(long, value_name = "MODE", default_value = "auto", env = "STRONGROOM_COMPRESSION", hide_env_values = true)]
     pub(super) compression: Compressing,
     /// Write nothing: say what would be done
     #[arg(short = 'n', long)]

@@ -39,6 +39,11 @@ impl Forget {
         for (id, error) in &refused {
             console.note(&format!("snapshot {} stays: {error}", id.short()));
         }
+        if let [(id, error), ..] = &refused[..]
+            && refused.len() == remove.len()
+        {
+            return Err(session.failed(&format!("cannot forget snapshot {}", id.short()), error));
+        }
         let stays: HashSet<Id> = refused.iter().map(|(id, _)| *id).collect();
         let removed: HashSet<Id> = remove.difference(&stays).copied().collect();
         let pruned = if self.prune && !removed.is_empty() {

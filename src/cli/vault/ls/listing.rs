@@ -41,35 +41,40 @@ impl<'a> Listing<'a> {
     /// Everything below a tree, or the wanted paths and what lies directly in them, or below them.
     pub(super) fn walk(&mut self, root: Id, wanted: &[Vec<u8>], is_recursive: bool) -> Result<(), Failure> {
         self.met = wanted.iter().map(|path| path.is_empty()).collect();
-        let mut steps = vec![(root, Vec::new())];
-        while let Some((id, path)) = steps.pop() {
-            self.session.cancel.check().map_err(|error| self.session.failed("cannot list", &error))?;
-            let nodes = match self.read(id) {
-                Ok(tree) => tree.nodes,
-                Err(error @ (Error::Damaged { .. } | Error::NotFound(_))) => {
-                    self.damaged += 1;
-                    self.console.note(&visible(&format!("{}: {error}", String::from_utf8_lossy(&path))));
-                    continue;
-                }
-                Err(error) => return Err(self.session.failed("cannot list", &error)),
+        // The folders on the way to where the walk is, each with what is still to be listed of it.
+        let mut way = vec![(Vec::new(), self.nodes(root, b"")?)];
+        while let Some((folder, nodes)) = way.last_mut() {
+            let Some(node) = nodes.next() else {
+                way.pop();
+                continue;
             };
-            let first = steps.len();
-            for node in nodes {
-                let path = [&path[..], b"/", &node.name].concat();
-                let seen = self.place(&path, wanted, is_recursive);
-                if seen.is_listed {
-                    self.entry(&path, &node)?;
-                }
-                if let Content::Folder { tree: Some(tree) } = node.content
-                    && seen.is_entered
-                {
-                    steps.push((tree, path));
-                }
+            let path = [&folder[..], b"/", &node.name].concat();
+            let seen = self.place(&path, wanted, is_recursive);
+            if seen.is_listed {
+                self.entry(&path, &node)?;
             }
-            // The first folder is walked through first.
-            steps[first..].reverse();
+            if let Content::Folder { tree: Some(tree) } = node.content
+                && seen.is_entered
+            {
+                let nodes = self.nodes(tree, &path)?;
+                way.push((path, nodes));
+            }
         }
         Ok(())
+    }
+
+    /// The entries of a folder. One that is damaged is told, and has none.
+    fn nodes(&mut self, id: Id, path: &[u8]) -> Result<std::vec::IntoIter<Node>, Failure> {
+        let read = self.session.cancel.check().and_then(|()| self.read(id));
+        match read {
+            Ok(tree) => Ok(tree.nodes.into_iter()),
+            Err(error @ (Error::Damaged { .. } | Error::NotFound(_))) => {
+                self.damaged += 1;
+                self.console.note(&visible(&format!("{}: {error}", String::from_utf8_lossy(path))));
+                Ok(Vec::new().into_iter())
+            }
+            Err(error) => Err(self.session.failed("cannot list", &error)),
+        }
     }
 
     /// The first wanted path that was not there, and how many folders could not be read.
