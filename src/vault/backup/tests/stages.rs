@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, options, restored, save, save_with};
@@ -11,6 +12,16 @@ use crate::vault::compression::Compression;
 use crate::vault::source::stamp::Ignored;
 use crate::vault::testing::{Vault, bytes};
 use crate::vault::tree::Content;
+
+/// A folder above which nothing changes while a test runs: a snapshot keeps the times of the folders above its sources, too. The folders
+/// stay from run to run, and whoever comes first makes all of them.
+fn steady(name: &str) -> tempfile::TempDir {
+    const NAMES: [&str; 3] = ["unchanged", "dry", "skipped"];
+    let base = |name: &str| Path::new("/var/tmp").join(format!("strongroom-tests-{}-{name}", rustix::process::getuid().as_raw()));
+    NAMES.iter().for_each(|name| fs::create_dir_all(base(name)).unwrap());
+    assert!(NAMES.contains(&name));
+    tempfile::tempdir_in(base(name)).unwrap()
+}
 
 #[test]
 fn a_file_longer_than_any_buffer_comes_back_byte_for_byte() {
@@ -36,7 +47,7 @@ fn a_file_longer_than_any_buffer_comes_back_byte_for_byte() {
 
 #[test]
 fn what_has_not_changed_is_not_read_and_nothing_is_stored_of_it() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = steady("unchanged");
     let source = dir.path().join("source");
     fs::create_dir_all(source.join("folder")).unwrap();
     fs::write(source.join("folder/same"), bytes(1, 3_000_000)).unwrap();
@@ -104,7 +115,7 @@ fn the_same_bytes_are_stored_once_wherever_they_lie() {
 
 #[test]
 fn a_dry_run_writes_nothing_and_counts_the_same() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = steady("dry");
     let source = dir.path().join("source");
     fs::create_dir(&source).unwrap();
     fs::write(source.join("file"), bytes(1, 5 << 20)).unwrap();
@@ -118,7 +129,7 @@ fn a_dry_run_writes_nothing_and_counts_the_same() {
 
 #[test]
 fn an_unchanged_tree_makes_no_snapshot_where_that_is_wanted() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = steady("skipped");
     let source = dir.path().join("source");
     fs::create_dir(&source).unwrap();
     let vault = Vault::new();

@@ -1,0 +1,108 @@
+//! Something between client and server that a test can cut.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Listens on a port of its own and hands every byte on, until it is told otherwise.
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Where the server is.
+    target: AtomicU16,
+    is_cut: AtomicBool,
+    connections: Mutex<Vec<TcpStream>>,
+    /// Bytes handed on, both ways together.
+    moved: AtomicU64,
+    /// Every byte in either direction, where a test wants to look at them.
+    recorded: Mutex<Option<Vec<u8>>>,
+}
+
+impl Proxy {
+    pub fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let shared = Arc::new(Shared { target: port.into(), ..Shared::default() });
+        let proxy = Self { port: listener.local_addr().expect("an address").port(), shared: Arc::clone(&shared) };
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                shared.take(client);
+            }
+        });
+        proxy
+    }
+
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server is elsewhere now.
+    pub fn move_to(&self, port: u16) {
+        self.shared.target.store(port, Ordering::SeqCst);
+    }
+
+    /// Ends all connections, in the middle of whatever they carry. New ones end at once, until [`Self::mend`].
+    pub fn cut(&self) {
+        self.shared.is_cut.store(true, Ordering::SeqCst);
+        for connection in self.shared.connections.lock().expect("nobody panics").drain(..) {
+            // It may have ended by itself.
+            let _: std::io::Result<()> = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub fn mend(&self) {
+        self.shared.is_cut.store(false, Ordering::SeqCst);
+    }
+
+    pub fn moved_bytes(&self) -> u64 {
+        self.shared.moved.load(Ordering::SeqCst)
+    }
+
+    /// Keeps what passes from now on.
+    pub fn record(&self) {
+        *self.shared.recorded.lock().expect("nobody panics") = Some(Vec::new());
+    }
+
+    pub fn recorded(&self) -> Vec<u8> {
+        self.shared.recorded.lock().expect("nobody panics").take().unwrap_or_default()
+    }
+}
+
+impl Shared {
+    fn take(self: &Arc<Self>, client: TcpStream) {
+        if self.is_cut.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(server) = TcpStream::connect(("127.0.0.1", self.target.load(Ordering::SeqCst))) else { return };
+        for (from, to) in [(&client, &server), (&server, &client)] {
+            let [from, to, kept] = [from, to, from].map(|stream| stream.try_clone().expect("a descriptor"));
+            self.connections.lock().expect("nobody panics").push(kept);
+            let shared = Arc::clone(self);
+            std::thread::spawn(move || shared.pump(from, to));
+        }
+        // What came between the look and the list.
+        if self.is_cut.load(Ordering::SeqCst) {
+            let _: std::io::Result<()> = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream) {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            if let Some(recorded) = self.recorded.lock().expect("nobody panics").as_mut() {
+                recorded.extend_from_slice(&buffer[..length]);
+            }
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+            self.moved.fetch_add(length as u64, Ordering::SeqCst);
+        }
+        for end in [from, to] {
+            let _: std::io::Result<()> = end.shutdown(Shutdown::Both);
+        }
+    }
+}
