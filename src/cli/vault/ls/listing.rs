@@ -78,7 +78,7 @@ impl<'a> Listing<'a> {
     }
 
     /// The first wanted path that was not there, and how many folders could not be read.
-    pub(super) fn end<'p>(mut self, paths: &'p [String]) -> Result<(Option<&'p str>, u64), Failure> {
+    pub(super) fn end(mut self, paths: &[String]) -> Result<(Option<&str>, u64), Failure> {
         if self.console.json {
             self.text.push_str("]\n");
         }
