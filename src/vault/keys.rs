@@ -25,7 +25,8 @@ pub struct Password(String);
 /// A key file.
 #[derive(Serialize, Deserialize)]
 pub struct KeyFile {
-    /// When, by the clock of whoever made it.
+    /// When, by the clock of whoever made it. rustic says none of these three.
+    #[serde(default)]
     pub created: String,
     #[serde(default)]
     pub username: String,
@@ -214,6 +215,15 @@ mod tests {
         for wrong in [&b""[..], b"{}", b"[]", br#"{"created":1}"#] {
             assert!(matches!(KeyFile::parse(wrong, &Id::of(wrong)), Err(Error::Damaged { .. })));
         }
+    }
+
+    /// Made by rustic 0.11, whose keys do not say when and by whom they were made.
+    #[test]
+    fn a_key_file_of_rustic_opens() {
+        let text = br#"{"kdf":"scrypt","N":131072,"r":8,"p":1,"data":"3E7sjs4Ae4Qiks8n8oq/AnuFtCxsis5vCGPpe5gmRwrlf3uYyH0DxgUj1SJQr19IIYHY3RpqQAtHf558zClBGluVAmfXT6unbCm3N/Es+hm1fk34Pml/e7UkCWSbJzWrw5XiIzJIxkdX2doob1oNVMHzrbK2/+hGDAN/5qUViu/vWG/yJwhpzlXQ8WDYWUXRGGWfQwIQff1P/S8HIDqqRQ==","salt":"zlsSpfGNlOvcuWdFcuopxubU8p7TOkJfCJIqKVas56S5MarO5VE82lNhDAJUmHmmtCJn8CYMjKa+RUcVf7rCEw=="}"#;
+        let read = KeyFile::parse(text, &Id::of(text)).unwrap();
+        assert!(read.open(&password("pw")).is_ok());
+        assert_eq!((read.created.as_str(), read.username.as_str(), read.hostname.as_str()), ("", "", ""));
     }
 
     #[test]
