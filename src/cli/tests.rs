@@ -73,6 +73,21 @@ fn commands_of_the_server_are_understood() {
         "strongroom user disable ada",
         "strongroom user enable ada",
         "strongroom user remove ada --yes",
+        "strongroom vault init -r /srv/vault --repository-version 1",
+        "strongroom vault backup /etc /srv -r /srv/vault -e '*.o' -x --tag a,b -H db1 -f -n --compression max --json",
+        "strongroom vault backup --files-from - --repo /srv/vault --cacert ca.pem --limit-upload 100 --retry-lock 2h",
+        "strongroom vault snapshots latest --latest 3 -g host -p password --repository-file place",
+        "strongroom vault ls latest:/etc / -l --recursive --no-lock",
+        "strongroom vault restore latest:/etc -t /restored -i a --iinclude b --overwrite if-newer --verify",
+        "strongroom vault check --read-data-subset 2/7",
+        "strongroom vault forget -l 1 -H 2 -d 3 -w 4 -m 5 -y unlimited --keep-within 1y5m7d2h --keep-tag a,b --host h --prune",
+        "strongroom vault forget --keep-last -1 --group-by=",
+        "strongroom vault forget 1234abcd latest -n",
+        "strongroom vault prune --max-unused unlimited --max-repack-size 1G --repack-uncompressed",
+        "strongroom vault key list",
+        "strongroom vault key passwd --new-password-file new",
+        "strongroom vault unlock --remove-all --pin 00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff",
+        "strongroom vault revive Y21R3P --at 2026-11-20",
         "strongroom check --account Y21R3P --quick",
         "strongroom catalog rebuild",
         "strongroom catalog backup copy.db",
@@ -106,6 +121,13 @@ fn wrong_usage_ends_with_2() {
         "strongroom user add ada --tenant agent",
         "strongroom user add ada --tenant a/b",
         "strongroom user set ada",
+        "strongroom vault",
+        "strongroom vault restore latest",
+        "strongroom vault restore latest --target x --dry-run --verify",
+        "strongroom vault forget latest --keep-last 1",
+        "strongroom vault snapshots -r a --repository-file b",
+        "strongroom vault snapshots --ca-file a --pin 00",
+        "strongroom vault key",
         "strongroom catalog backup",
         "strongroom completions tcl",
     ] {
@@ -122,6 +144,20 @@ fn help_is_short_with_h_and_whole_with_help() {
     for setting in &SETTINGS {
         assert!(long.contains(&format!("--{}", setting.flag())), "{}", setting.name);
     }
+}
+
+#[test]
+fn the_settings_of_a_server_are_in_no_help_of_a_client() {
+    let backup = parsed("strongroom vault backup --help").err().expect("help").to_string();
+    assert!(
+        backup.contains("--repository-file") && backup.contains("--exclude-caches") && !backup.contains("--header-seconds"),
+        "{backup}"
+    );
+    let revive = parsed("strongroom vault revive --help").err().expect("help").to_string();
+    assert!(revive.contains("--header-seconds"), "{revive}");
+    // What is given all the same is heard.
+    let cli = parsed("strongroom vault snapshots --header-seconds=7").expect("good");
+    assert_eq!(cli.settings.flags.values.get("header_seconds").map(String::as_str), Some("7"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::support::figure::figure;
 use crate::support::ran::Ran;
 use crate::support::restic::{Restic, contents, planted, vault};
 use crate::support::setup::Setup;
+use crate::support::vault::Vault;
 use crate::support::{is_nightly, skip, skip_nightly};
 
 struct Rustic {
@@ -20,9 +21,13 @@ struct Rustic {
 impl Rustic {
     /// `None` where it is not built.
     fn new(account: &Account, path: &str) -> Option<Self> {
+        Self::at(format!("rest:{}", account.url(path)))
+    }
+
+    fn at(repository: String) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/rustic");
         let home = tempfile::tempdir().expect("a temporary folder");
-        program.is_file().then(|| Self { program, home, repository: format!("rest:{}", account.url(path)) })
+        program.is_file().then(|| Self { program, home, repository })
     }
 
     fn moved(self, account: &Account, path: &str) -> Self {
@@ -97,4 +102,44 @@ fn a_repository_is_used_by_rustic_and_read_by_restic() {
     assert_eq!(contents(target.path()), first);
     server.run(&["check"]).expect_exit(0);
     figure("vault", "rustic", "init, 2 backups, check, forget, prune, restore from before: as restic says, too", None);
+}
+
+#[test]
+fn the_vault_commands_and_rustic_read_and_prune_what_the_other_wrote() {
+    if !is_nightly() {
+        return skip_nightly("rustic against the vault commands");
+    }
+    let place = tempfile::tempdir().expect("a temporary folder");
+    for who in ["ours", "rustic's"] {
+        let repository = place.path().join(who).display().to_string();
+        let Some(rustic) = Rustic::at(repository.clone()) else { return skip("rustic is not built") };
+        let vault = Vault::at(repository);
+        if who == "ours" {
+            drop(vault.ok(&["init"]))
+        } else {
+            drop(rustic.ok(&["init"]))
+        }
+        let tree = planted(70);
+        let path = tree.path().display().to_string();
+        vault.backup(tree.path());
+        rustic.expect_restored(tree.path());
+        std::fs::write(tree.path().join("text"), "changed").expect("a file is written");
+        rustic.ok(&["backup", &path]);
+        vault.expect_restored("latest", tree.path());
+        for check in 0..2 {
+            vault.ok(&["check", "--read-data"]);
+            rustic.ok(&["check", "--read-data"]);
+            std::fs::write(tree.path().join("more"), crate::support::tree::bytes(check, 900_000)).expect("a file is written");
+            vault.backup(tree.path());
+            if check == 0 {
+                vault.ok(&["forget", "--keep-last", "1", "--prune", "--max-unused", "0"]);
+            } else {
+                rustic.ok(&["forget", "--keep-last", "1", "--prune", "--instant-delete", "--max-unused", "0%"]);
+            }
+            rustic.expect_restored(tree.path());
+            vault.expect_restored("latest", tree.path());
+        }
+        vault.ok(&["check", "--read-data"]);
+    }
+    figure("vault", "rustic", "each reads, prunes and checks what the vault commands wrote, and the other way round", None);
 }

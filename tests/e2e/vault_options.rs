@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::support::ran::Ran;
 use crate::support::tree;
 use crate::support::vault::{Vault, planted};
 
@@ -85,13 +86,30 @@ fn a_parent_is_the_newest_of_host_and_paths_or_the_named_one_or_none() {
     let name = first.clone().expect("a snapshot");
     assert_eq!(parent(&[&path, "--parent", &name[..8]]).0, first);
     assert_eq!(parent(&[&path, "--time", "2020-01-02 03:04:05"]).0, None, "all others are newer");
-    let (of, _, made) = parent(&[&path, "--skip-if-unchanged"]);
-    assert!(of.is_some() && of != second && made.is_none());
+    assert_ne!(parent(&[&path]).0, second, "newer ones are there");
     let before = vault.snapshots();
     let dry = vault.json(&["backup", &path, "--dry-run", "--no-lock"]);
     assert_eq!((dry["dry_run"].as_bool(), dry["snapshot_id"].is_null(), vault.snapshots()), (Some(true), true, before));
     let oldest = &vault.json(&["snapshots"])[0];
     assert!(oldest["time"].as_str().is_some_and(|time| time.starts_with("2020-01-02T03:04:05")), "{oldest}");
+}
+
+/// The folders above what is named belong to the snapshot, too; `.` has none that others write to.
+#[test]
+fn where_nothing_has_changed_a_snapshot_can_be_left_out() {
+    let (_place, vault) = made();
+    let tree = planted(5);
+    let backup = || {
+        let mut command = vault.command(&["backup", ".", "--skip-if-unchanged", "--json"]);
+        let ran = Ran::of(&command.current_dir(tree.path()).output().expect("the binary runs")).expect_exit(0);
+        serde_json::from_str::<serde_json::Value>(&ran.out).expect("one object")
+    };
+    let first = backup();
+    let second = backup();
+    assert_eq!((&second["parent"], second["snapshot_id"].is_null()), (&first["snapshot_id"], true), "{second}");
+    std::fs::write(tree.path().join("text"), "changed").expect("a file is written");
+    assert!(backup()["snapshot_id"].is_string());
+    assert_eq!(vault.snapshots().len(), 2);
 }
 
 #[test]

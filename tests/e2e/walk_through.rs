@@ -124,6 +124,42 @@ fn broken_downloads_are_resumed_by_curl_and_wget() {
     }
 }
 
+/// The README's chapter, line by line, in one shell: with the own host, and folders of the test in place of the machine's.
+#[test]
+fn the_chapter_of_the_vault_commands_works_as_pasted() {
+    let server = Setup::new().tls().start();
+    let account = crate::support::restic::vault(&server);
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README is there");
+    let chapter = readme.split("## Back up a folder yourself: the vault commands").nth(1).expect("the chapter");
+    let block = chapter.split("```").nth(1).expect("a block of commands");
+    let commands: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    assert_eq!(commands.len(), 9, "{commands:#?}");
+    let here = tempfile::tempdir().expect("a folder");
+    for (name, text) in [("etc/ssh/config", "Host *"), ("etc/hosts", "::1"), ("etc/x.tmp", "x"), ("srv/page", "<p>")] {
+        let path = here.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder is made");
+        std::fs::write(path, text).expect("a file is written");
+    }
+    std::fs::write(here.path().join("repository-password"), "correct horse\n").expect("a file is written");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_strongroom"), here.path().join("strongroom")).expect("a link is made");
+    let certificate = server.site().certificate.clone().expect("a certificate");
+    let own = |command: &str| {
+        let command = command.replace("https://USER:PASSWORD@HOST/", &account.url("/")).replace("strongroom vault", "./strongroom vault");
+        command.replace("/etc", &format!("{}/etc", here.path().display())).replace("/srv", &format!("{}/srv", here.path().display()))
+    };
+    let lines: Vec<String> = commands.iter().map(|command| own(command)).collect();
+    let all = format!("set -e\nexport STRONGROOM_CA_FILE={}\n{}", certificate.display(), lines.join("\n"));
+    let said = shell(here.path(), &all);
+    for part in
+        ["is made at", "3 new, 0 changed", "1 snapshot\n", "/etc/hosts\n", "Restored 1 file", "Removed 0 snapshots", "No errors were found"]
+    {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains("x.tmp") && !said.contains(&account.password), "{said}");
+    assert_eq!(std::fs::read(here.path().join("restored/ssh/config")).expect("it is restored"), b"Host *");
+    assert!(!here.path().join("restored/hosts").exists());
+}
+
 /// The README's chapter, line by line, as somebody pastes it: with the own host, key and numbers in it, and an agent that does its part.
 #[test]
 fn the_cloud_backup_chapter_works_as_pasted() {
