@@ -87,7 +87,7 @@ fn what_cannot_be_read_is_listed_and_the_rest_is_saved() {
     let tree = planted(51);
     let secret = tree.path().join("secret");
     std::fs::write(&secret, "unreadable").expect("a file is written");
-    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0)).expect("a mode is set");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o0)).expect("a mode is set");
     let missing = tree.path().join("missing").display().to_string();
     let Some(mut command) = unprivileged(&vault, place.path(), tree.path()) else { return skip("setpriv is not installed") };
     let command = command.args(["vault", "backup", "--json", &tree.path().display().to_string(), &missing]).stdin(Stdio::null());
