@@ -265,7 +265,7 @@ fn a_full_disk_is_no_room_and_leaves_nothing_half() {
     let place = place(&at.display().to_string(), &Options::default());
     let small = contract::bytes(1, 1 << 20);
     let kept = Name::Of(Kind::Data, Id::of(&small));
-    place.save(kept, small.clone()).expect("there is room");
+    place.save(kept, small).expect("there is room");
     let large = contract::bytes(2, 8 << 20);
     let outcome = place.save(Name::Of(Kind::Data, Id::of(&large)), large);
     assert!(matches!(outcome, Err(Error::Full(_))), "{outcome:?}");

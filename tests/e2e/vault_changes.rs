@@ -14,6 +14,7 @@ use crate::support::seen::seen;
 use crate::support::{Raised, is_nightly, program, skip, tree};
 
 const ENOENT: i64 = 2;
+const EIO: i64 = 5;
 const EACCES: i64 = 13;
 const EMFILE: i64 = 24;
 
@@ -176,4 +177,27 @@ fn descriptors_that_run_out_cost_what_they_were_for_and_nothing_in_silence() {
     let text =
         format!("6 to 79 descriptors: {whole} runs whole, {partly} named what they missed (EMFILE), {refused} refused: 0 in silence");
     figure("A1", "EMFILE", &text, None);
+}
+
+/// Another name of a file that cannot be read is as much missing as the first one.
+#[test]
+fn a_read_error_is_told_of_every_name_of_the_file() {
+    if program(&["strace"]).is_none() {
+        return skip("strace is not installed");
+    }
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let source = home.path().join("source");
+    std::fs::create_dir(&source).expect("a folder is made");
+    std::fs::write(source.join("bad"), "bytes").expect("a file is written");
+    std::fs::hard_link(source.join("bad"), source.join("bad again")).expect("a link is made");
+    std::fs::write(source.join("good"), "bytes").expect("a file is written");
+    let path = source.join("bad");
+    let log = home.path().join("log");
+    let inject = "inject=read,pread64,readv,preadv:error=EIO";
+    let words = ["strace", "-f", "-o", text(&log), "-P", text(&path), "-e", "trace=read,pread64,readv,preadv", "-e", inject];
+    let ran = repository(home.path()).under(&words).run(&["backup", text(&source)]).expect_exit(3);
+    let mut named = failures(&answer(&ran));
+    named.sort();
+    let at = |name: &str| (text(&source.join(name)).to_owned(), Some(EIO));
+    assert_eq!(named, [at("bad"), at("bad again")], "{}", ran.complaint);
 }

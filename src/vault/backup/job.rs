@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use bytes::Bytes;
 
+use crate::vault::failure::Failure;
 use crate::vault::id::Id;
 use crate::vault::source::stamp::Stamp;
 use crate::vault::tree::Node;
@@ -43,6 +44,7 @@ pub(super) enum Job {
 pub(super) struct Pending {
     state: Mutex<State>,
     changed: Condvar,
+    failures: Mutex<Vec<Failure>>,
 }
 
 #[derive(Default)]
@@ -53,6 +55,16 @@ enum State {
 }
 
 impl Pending {
+    /// Keeps what could not be done for the file, before it is finished.
+    pub(super) fn note(&self, failure: Failure) {
+        self.failures.lock().expect(NO_PANIC).push(failure);
+    }
+
+    /// What was kept, once it is finished: it concerns every name of the file.
+    pub(super) fn failures(&self) -> Vec<Failure> {
+        self.failures.lock().expect(NO_PANIC).clone()
+    }
+
     pub(super) fn finish(&self, node: Option<Node>) {
         *self.state.lock().expect(NO_PANIC) = State::Done(node.map(Box::new));
         self.changed.notify_all();

@@ -115,14 +115,15 @@ impl Worker<'_> {
             Ok(value) => (Some(value), Ok(())),
             Err(Trouble::Run(error)) => (None, Err(error)),
             Err(Trouble::File(error)) => {
-                self.fail(Failure::of_io(&job.path, "read", &error));
+                self.fail(job, Failure::of_io(&job.path, "read", &error));
                 (None, Ok(()))
             }
         }
     }
 
-    fn fail(&self, failure: Failure) {
+    fn fail(&self, job: &FileJob, failure: Failure) {
         self.progress.failed();
+        job.pending.note(failure.clone());
         self.failures.push(failure);
     }
 
@@ -150,7 +151,7 @@ impl Worker<'_> {
     /// Whether what was read is to be kept. What changes each time is told of.
     fn is_settled(&self, job: &FileJob, before: Stamp, after: Stamp, reading: usize) -> bool {
         if before != after && reading == READINGS {
-            self.fail(Failure::of(&job.path, "read", "it changed while it was read; its bytes may be of two times"));
+            self.fail(job, Failure::of(&job.path, "read", "it changed while it was read; its bytes may be of two times"));
         }
         before == after || reading == READINGS
     }
@@ -231,7 +232,7 @@ impl Worker<'_> {
         let mut metadata = MetadataReader::new(self.with_atime);
         let (node, failed) = metadata.node(job.node.name.clone(), &stat, Place::Open(job.file.as_fd()))?;
         if let Some(error) = failed {
-            self.fail(Failure::of_io(&job.path, "read extended attributes", &error));
+            self.fail(job, Failure::of_io(&job.path, "read extended attributes", &error));
         }
         Ok(node)
     }

@@ -128,8 +128,14 @@ impl Run<'_> {
         let (root, mut count) = std::thread::scope(|scope| {
             let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| worker.run())).collect();
-            let trees = scope.spawn(|| make_trees(receive, &saver));
-            let walked = self.walk(sources, &saver, &pool, send);
+            let (failures, progress) = (&self.failures, self.progress);
+            let fail = move |failure| {
+                progress.failed();
+                failures.push(failure);
+            };
+            let saver = &saver;
+            let trees = scope.spawn(move || make_trees(receive, saver, &fail));
+            let walked = self.walk(sources, saver, &pool, send);
             if walked.is_err() {
                 pool.stop();
             }
@@ -178,7 +184,7 @@ impl Run<'_> {
         parent: &Parent<'_>,
         saver: &Saver<'_>,
         pool: &Pool,
-        links: &mut HashMap<(u64, u64), Arc<Pending>>,
+        links: &mut HashMap<(u64, u64), (Stamp, Arc<Pending>)>,
     ) -> Result<Option<Entry>, Error> {
         let Some(stamp) = Stamp::of_node(&entry.node) else { return Ok(Some(Entry::Ready(entry.node))) };
         self.progress.found(1, stamp.size_bytes);
@@ -190,11 +196,14 @@ impl Run<'_> {
         let was_there = before.is_some();
         let name = entry.node.name.clone();
         let inode = (entry.node.metadata.links > 1).then_some((entry.node.metadata.device_id, entry.node.metadata.inode));
-        if let Some(pending) = inode.and_then(|inode| links.get(&inode)) {
+        // The number of a file that is gone may be given to another one. So what has changed meanwhile is read for itself.
+        let other_name = inode.and_then(|inode| links.get(&inode)).filter(|(then, _)| *then == stamp);
+        if let Some((_, pending)) = other_name {
             self.progress.did(1, stamp.size_bytes);
-            return Ok(Some(Entry::File { name, pending: Arc::clone(pending), was_there }));
+            let further = Some(entry.path.to_owned());
+            return Ok(Some(Entry::File { name, pending: Arc::clone(pending), was_there, further }));
         }
-        let (file, stamp) = match entry.open() {
+        let (file, opened) = match entry.open() {
             Ok(opened) => opened,
             Err(error) => {
                 self.fail(Failure::of_io(entry.path, "open", &error));
@@ -203,11 +212,11 @@ impl Run<'_> {
         };
         let pending = Arc::new(Pending::default());
         if let Some(inode) = inode {
-            links.insert(inode, Arc::clone(&pending));
+            links.insert(inode, (stamp, Arc::clone(&pending)));
         }
         let path = entry.path.to_owned();
-        let is_taken = pool.push_file(FileJob { path, node: entry.node, file, stamp, pending: Arc::clone(&pending) });
-        if is_taken { Ok(Some(Entry::File { name, pending, was_there })) } else { Err(Error::Cancelled) }
+        let is_taken = pool.push_file(FileJob { path, node: entry.node, file, stamp: opened, pending: Arc::clone(&pending) });
+        if is_taken { Ok(Some(Entry::File { name, pending, was_there, further: None })) } else { Err(Error::Cancelled) }
     }
 
     fn fail(&self, failure: Failure) {

@@ -1,5 +1,6 @@
 //! From the entries of a walk, in its order, to trees.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -7,6 +8,7 @@ use super::job::Pending;
 use super::report::Count;
 use super::saver::Saver;
 use crate::vault::error::Error;
+use crate::vault::failure::Failure;
 use crate::vault::id::Id;
 use crate::vault::pack::BlobKind;
 use crate::vault::tree::{Content, Node, Tree};
@@ -19,12 +21,13 @@ pub(super) enum Entry {
     Leave { node: Node, before: Option<Id> },
     /// Whole as it is.
     Ready(Node),
-    /// Another name of a file, or a file, that is being read. `metadata` is that of this name.
-    File { name: Vec<u8>, pending: Arc<Pending>, was_there: bool },
+    /// A file that is being read. Where another name of it was met before, `further` is the path of this one.
+    File { name: Vec<u8>, pending: Arc<Pending>, was_there: bool, further: Option<PathBuf> },
 }
 
-/// Takes entries until no more come. The root's tree.
-pub(super) fn make_trees(entries: Receiver<Entry>, saver: &Saver<'_>) -> Result<(Id, Count), Error> {
+/// Takes entries until no more come. The root's tree. What a file has failed with is told by whoever read it, and here for each further
+/// name.
+pub(super) fn make_trees(entries: Receiver<Entry>, saver: &Saver<'_>, fail: &dyn Fn(Failure)) -> Result<(Id, Count), Error> {
     let mut count = Count::default();
     // The innermost folder last.
     let mut folders = vec![Tree::default()];
@@ -38,8 +41,12 @@ pub(super) fn make_trees(entries: Receiver<Entry>, saver: &Saver<'_>) -> Result<
                 count_ready(&node, &mut count);
                 node
             }
-            Entry::File { name, pending, was_there } => {
-                let Some(node) = pending.wait() else { continue };
+            Entry::File { name, pending, was_there, further } => {
+                let node = pending.wait();
+                if let Some(path) = further {
+                    pending.failures().into_iter().for_each(|failure| fail(Failure { path: path.clone(), ..failure }));
+                }
+                let Some(node) = node else { continue };
                 *if was_there { &mut count.files_changed } else { &mut count.files_new } += 1;
                 count.bytes += node.size_bytes();
                 Node { name, ..node }

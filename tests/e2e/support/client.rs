@@ -26,11 +26,6 @@ impl Client {
         Self { repository: repository.into(), password: "correct horse".to_owned(), under: Vec::new(), home }
     }
 
-    /// The same repository at another place.
-    pub fn moved(&self, repository: impl Into<OsString>) -> Self {
-        Self { repository: repository.into(), ..self.clone() }
-    }
-
     pub fn with_password(&self, password: &str) -> Self {
         Self { password: password.to_owned(), ..self.clone() }
     }

@@ -58,10 +58,6 @@ impl Proxy {
         self.shared.is_cut.store(false, Ordering::SeqCst);
     }
 
-    pub fn moved_bytes(&self) -> u64 {
-        self.shared.moved.load(Ordering::SeqCst)
-    }
-
     /// Keeps what passes from now on.
     pub fn record(&self) {
         *self.shared.recorded.lock().expect("nobody panics") = Some(Vec::new());
