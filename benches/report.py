@@ -14,7 +14,8 @@ from tools import ROOT
 COLUMNS = ("ours", "nginx", "nginx + sync", "rclone", "dufs", "floor")
 HIGHER_IS_BETTER = {"rate", "mib_s"}
 UNITS = {"wall": " s", "rate": "/s", "mib_s": " MiB/s", "cpu": " CPU-s", "cpu_us": " µs CPU", "peak": " MiB", "p99_ms": " ms p99",
-         "first": " s first byte", "whole": " s whole", "growth": " MiB more", "start": " s", "ended": " ended/s"}
+         "first": " s first byte", "whole": " s whole", "growth": " MiB more", "start": " s", "ended": " ended/s",
+         "stored": " MB stored", "written": " KB written"}
 SHOWN = {"wall": ("wall", "cpu", "peak"), "rate": ("rate", "p99_ms", "cpu_us", "peak"), "mib_s": ("mib_s", "cpu", "peak")}
 
 
@@ -76,17 +77,20 @@ def number(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def table(results, quick, rounds):
+def note(quick, rounds):
+    size = "`benches/run --quick`" if quick else "`benches/run`"
+    return (f"{where()} {size}, medians of {rounds} rounds in which the servers take turns. Bold: that figure to ours, median of the rounds. "
+            "CPU and peak memory are the server's, its workers counted in.")
+
+
+def table(results, note_of_it):
     extra = [name for name in dict.fromkeys(name for result in results for name in result.samples) if name not in COLUMNS]
     used = [name for name in (*COLUMNS, *extra) if any(name in result.samples for result in results)]
     head = ["work", "goal of ours: reached", *used]
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     lines += [f"| {' | '.join([result.title, result.goal_cell(), *map(result.cell, used)])} |" for result in results]
     points = [line for result in results for line in growth_lines(result.points)]
-    size = "`benches/run --quick`" if quick else "`benches/run`"
-    note = (f"{where()} {size}, medians of {rounds} rounds in which the servers take turns. Bold: that figure to ours, median of the rounds. "
-            "CPU and peak memory are the server's, its workers counted in.")
-    return "\n".join([note, "", *lines, *points, ""])
+    return "\n".join([note_of_it, "", *lines, *points, ""])
 
 
 def growth_lines(points):
@@ -150,12 +154,15 @@ def panel(place, what, points):
 
 # --- Into the documents
 
-MARKS = ("<!-- table: begin, written by benches/run --write -->", "<!-- table: end -->")
-
-
 def write_docs(folder, text, plot_text):
-    page = folder / "benchmarks.md"
-    before, after = page.read_text().split(MARKS[0])[0], page.read_text().split(MARKS[1])[1]
-    page.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
+    write_table(folder, "benches/run", text)
     if plot_text:
         (folder / "growth.svg").write_text(plot_text)
+
+
+def write_table(folder, program, text):
+    """Puts what a program printed where the page keeps its place."""
+    page = folder / "benchmarks.md"
+    begin, end = f"<!-- table: begin, written by {program} --write -->", "<!-- table: end -->"
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}\n{text}{end}{rest.split(end, 1)[1]}")

@@ -13,6 +13,8 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resol
 TOOLS = TARGET / "tools"
 OUTPUT = TARGET / "bench"
 DUFS = "0.47.0"
+BORG = "1.4.5"
+RUSTIC = "0.11"
 
 
 @dataclass
@@ -25,6 +27,21 @@ class Tools:
     dufs: pathlib.Path
     restic: pathlib.Path
     others: list = field(default_factory=list)
+
+
+@dataclass
+class VaultTools:
+    ours: pathlib.Path
+    restic: pathlib.Path
+    rustic: pathlib.Path
+    borg: pathlib.Path
+    others: list = field(default_factory=list)
+
+
+def prepare_vault(others):
+    ours = build("--bin", "strongroom")["strongroom"]
+    return VaultTools(ours=kept(ours, "strongroom"), restic=restic(), rustic=rustic(), borg=borg(),
+                      others=[pathlib.Path(other).resolve() for other in others])
 
 
 def prepare(others):
@@ -80,12 +97,35 @@ def rclone():
 
 
 def dufs():
-    program = TOOLS / "bin/dufs"
+    return built_by_cargo("dufs", DUFS, "dufs")
+
+
+def rustic():
+    return built_by_cargo("rustic", f"^{RUSTIC}", "rustic-rs")
+
+
+def built_by_cargo(name, version, crate):
+    program = TOOLS / "bin" / name
     if not program.exists():
-        say(f"building dufs {DUFS}")
+        say(f"building {name} {version}")
         environment = os.environ | {"CARGO_TARGET_DIR": str(TOOLS / "build")}
-        subprocess.run(["cargo", "install", "--locked", "--root", TOOLS, "--version", DUFS, "dufs"], check=True, env=environment)
+        subprocess.run(["cargo", "install", "--locked", "--root", TOOLS, "--version", version, crate], check=True, env=environment)
         shutil.rmtree(TOOLS / "build", ignore_errors=True)
+    return program
+
+
+def borg():
+    """From PyPI, where it is source: Debian's is older."""
+    program = TOOLS / "borg/bin/borg"
+    if not program.exists():
+        say(f"building borg {BORG}")
+        apt("install", "-y", "--no-install-recommends", "gcc", "pkg-config", "python3-dev", "python3-venv", "libacl1-dev", "libssl-dev",
+            "liblz4-dev", "libzstd-dev", "libxxhash-dev")
+        subprocess.run([sys.executable, "-m", "venv", TOOLS / "borg"], check=True)
+        # Not in /tmp: setuptools looks at what lies beside its folder, other people's mounts too.
+        with tempfile.TemporaryDirectory(dir=TOOLS) as folder:
+            subprocess.run([TOOLS / "borg/bin/pip", "-q", "install", f"borgbackup=={BORG}"], check=True, stdout=sys.stderr,
+                           env=os.environ | {"TMPDIR": folder})
     return program
 
 
