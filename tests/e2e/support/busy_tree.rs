@@ -33,7 +33,7 @@ impl BusyTree {
     pub fn plant(root: &Path, seed: u64) -> Self {
         let mut tree = Self { root: root.to_owned(), seed, files: Vec::new(), made: 0, edits: 0 };
         std::fs::create_dir_all(root).expect("a folder is made");
-        for blocks in [0, 1, 2, 16, 100, 300, 700, 1_500, 3_000, 5_000, 400, 50, 5, 1_200] {
+        for blocks in [0, 1, 2, 16, 100, 300, 700, 1_500, 4_000, 6_000] {
             tree.add(blocks);
         }
         tree
@@ -57,15 +57,20 @@ impl BusyTree {
     fn edit(&mut self) {
         self.edits += 1;
         let count = self.files.len() as u64;
-        let at = usize::try_from(random(&mut self.seed, count)).expect("it fits");
+        // Half of all edits are of the largest file: its reading takes longest.
+        let largest = (0..self.files.len()).max_by_key(|at| self.files[*at].blocks).expect("there are files");
+        let any = usize::try_from(random(&mut self.seed, count)).expect("it fits");
+        let at = if random(&mut self.seed, 2) == 0 { largest } else { any };
         let kind = random(&mut self.seed, 10);
         let root = self.root.clone();
         let file = &mut self.files[at];
         match kind {
             0..=4 => file.write_anew(&root),
             5 => {
-                file.blocks = random(&mut self.seed, file.blocks + 1);
-                file.open(&root).set_len(file.blocks * BLOCK_BYTES as u64).expect("it is cut");
+                let less = random(&mut self.seed, file.blocks + 1);
+                let open = file.open(&root);
+                open.set_len(less * BLOCK_BYTES as u64).expect("it is cut");
+                (less..file.blocks).for_each(|block| file.write_block(&open, block));
             }
             6 => {
                 let more = file.blocks + 1 + random(&mut self.seed, 200);
