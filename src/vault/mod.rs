@@ -1,10 +1,10 @@
 //! The vault engine: encrypted, deduplicating repositories in restic's format (version 2, reading version 1 too), as described in
 //! restic's own `doc/design.rst`. It is an ordinary client: it knows no server code, and nothing else in the product knows the format.
 //!
-//! A repository is a place ([`backend`]) that keeps files by name: one `config`, and keys, locks, snapshots, indexes and packs by their
-//! SHA-256. Whatever is kept is sealed ([`crypto`]) with a master key that passwords open ([`keys`]). File contents are cut into chunks
-//! ([`chunk`]), folders become [`tree`]s; both are blobs, named by the SHA-256 of their plain bytes, compressed, sealed and put together
-//! into packs ([`pack`]). The [`index`] says in which pack a blob lies, a [`snapshot`] names the tree of one backup.
+//! A repository is a place (`backend`) that keeps files by name: one `config`, and keys, locks, snapshots, indexes and packs by their
+//! SHA-256. Whatever is kept is sealed (`crypto`) with a master key that passwords open (`keys`). File contents are cut into chunks
+//! (`chunk`), folders become `tree`s; both are blobs, named by the SHA-256 of their plain bytes, compressed, sealed and put together
+//! into packs (`pack`). The `index` says in which pack a blob lies, a `snapshot` names the tree of one backup.
 //!
 //! What it promises: a snapshot is written only after all that it needs is stored; nothing is deleted before what replaces it is
 //! stored; an error costs the file it concerns, is listed with path and errno, and the rest is done. Threads, no async: the work is

@@ -1,4 +1,4 @@
-//! What every place must do, as functions that any [`Backend`] can be given to. Each needs a place of its own for its names, or one
+//! What every place must do, as functions that any `Backend` can be given to. Each needs a place of its own for its names, or one
 //! where nothing was stored yet.
 
 use bytes::Bytes;

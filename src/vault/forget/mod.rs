@@ -5,7 +5,7 @@
 //! the newest snapshot of the group that is not in the future. What no rule keeps is removed; a policy without rules keeps everything.
 //!
 //! A snapshot's hour, day, week (ISO 8601), month and year are those of the zone in which its time is given. restic takes the text of the
-//! time as it is stored, with the offset of the machine that wrote it: [`Candidate::time_of`] does the same.
+//! time as it is stored, with the offset of the machine that wrote it: `Candidate::time_of` does the same.
 
 mod duration;
 mod group;

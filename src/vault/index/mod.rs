@@ -1,4 +1,4 @@
-//! Which pack holds which blob. Index files ([`file`]) say it for some packs each; together they are the index, which a run holds in
+//! Which pack holds which blob. Index files (`file`) say it for some packs each; together they are the index, which a run holds in
 //! memory: at most 56 bytes a blob where packs are full.
 
 pub mod file;

@@ -6,7 +6,7 @@
 //! stale and stops nobody: but whom it would have stopped removes it first, and so tells its holder, should that come back from a long
 //! sleep, that the repository is no longer as it was. A lock whose time is to come is not stale, as some clock is wrong then.
 //!
-//! What cannot be read as a lock is none: whoever may write there could else keep everybody out for ever. [`list`] tells it.
+//! What cannot be read as a lock is none: whoever may write there could else keep everybody out for ever. `list` tells it.
 
 mod file;
 mod guard;

@@ -1,8 +1,8 @@
-//! Restore: makes files of a snapshot's trees, below one folder ([`super::target`]) and nowhere else.
+//! Restore: makes files of a snapshot's trees, below one folder (`target`) and nowhere else.
 //!
-//! The trees are walked first ([`walk`]): folders are made, files listed with the blobs that they need. Then each pack is read once, in
-//! order ([`reading`]), by a few threads; workers on all cores open the blobs, compare them with their ids and write them wherever they
-//! go ([`working`], [`filling`]). Last come further names of files and the metadata of folders ([`ending`]).
+//! The trees are walked first (`walk`): folders are made, files listed with the blobs that they need. Then each pack is read once, in
+//! order (`reading`), by a few threads; workers on all cores open the blobs, compare them with their ids and write them wherever they
+//! go (`working`, `filling`). Last come further names of files and the metadata of folders (`ending`).
 //!
 //! What it promises: a file has its name only when it has all its bytes, each compared with its SHA-256. Whatever is damaged, missing or
 //! refused costs the entries that need it; they are listed and the rest is restored. The memory that it takes is bounded beside about 70

@@ -1,5 +1,5 @@
-//! Reading a file system for a backup: what is there ([`walk`]), what of it is taken ([`select`], [`exclude`], [`pattern`]), what is kept
-//! of an entry beside its contents ([`metadata`]), and the files themselves ([`open`], [`stamp`]).
+//! Reading a file system for a backup: what is there (`walk`), what of it is taken (`select`, `exclude`, `pattern`), what is kept
+//! of an entry beside its contents (`metadata`), and the files themselves (`open`, `stamp`).
 //!
 //! What it promises: nothing of the file system is changed, and no link is followed below a source. What cannot be read costs that entry
 //! alone, and is named with path and errno.

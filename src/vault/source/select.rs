@@ -1,4 +1,4 @@
-//! What of a file system is taken. A walk asks; [`super::exclude::Exclude`] is one answer.
+//! What of a file system is taken. A walk asks; `exclude::Exclude` is one answer.
 
 use std::os::fd::BorrowedFd;
 use std::path::Path;

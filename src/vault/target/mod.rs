@@ -2,7 +2,7 @@
 //!
 //! * the folder is held open, and all below it is reached from there by `openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS` and
 //!   `RESOLVE_NO_MAGICLINKS`, so that the kernel itself refuses to leave it. A kernel without that call is refused;
-//! * every other call takes a folder that was opened so, and one name, which [`name`] has checked;
+//! * every other call takes a folder that was opened so, and one name, which `name` has checked;
 //! * no symlink below the folder is followed, neither one of the backup nor one that was there before.
 //!
 //! A file is filled under a temporary name in its own folder and renamed once it is whole, with its metadata. What stands at its place

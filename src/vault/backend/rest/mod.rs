@@ -1,7 +1,7 @@
 //! A repository on a server that speaks restic's REST protocol: our own, `rest-server`, `rclone serve restic`.
 //!
-//! Every request is repeated while it may still succeed ([`retry`]); all of them are safe to repeat. A connection is driven by the thread
-//! that makes the request and is used again by the next one ([`line`]). The `http_proxy` variables are not looked at.
+//! Every request is repeated while it may still succeed (`retry`); all of them are safe to repeat. A connection is driven by the thread
+//! that makes the request and is used again by the next one (`line`). The `http_proxy` variables are not looked at.
 
 mod bucket;
 mod line;

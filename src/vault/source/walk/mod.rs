@@ -1,9 +1,9 @@
 //! Walks what is to be backed up, depth first, the entries of each folder in the order of their names' bytes.
 //!
 //! What it promises: no link is followed below a source. Every entry that is taken comes as a step, and every one that could not be read
-//! as a failure; nothing else ends a walk but the callback and [`Cancel`]. Everything below a source is reached through the folder above
+//! as a failure; nothing else ends a walk but the callback and `Cancel`. Everything below a source is reached through the folder above
 //! it, never by its whole path: a path may be of any length, and a folder that is moved or replaced meanwhile leads nowhere else. A walk
-//! holds at most [`MOST_OPEN`] folders open, and of the folders on its way the names of the entries.
+//! holds at most `MOST_OPEN` folders open, and of the folders on its way the names of the entries.
 
 mod descent;
 mod folder;
