@@ -223,14 +223,16 @@ impl Worker<'_> {
         }
     }
 
-    /// The entry as it was when its contents were read: that of the walk, where nothing has changed since.
+    /// The entry as it was when its contents were read: that of the walk, where nothing has changed since. Its times are those of before
+    /// the reading, whatever they are by now: the next run must see that the file has changed since its bytes were read.
     fn node_now(&self, job: &FileJob, stamp: Stamp) -> io::Result<Node> {
         if Stamp::of_node(&job.node) == Some(stamp) {
             return Ok(job.node.clone());
         }
         let stat = rustix::fs::fstat(&job.file)?;
         let mut metadata = MetadataReader::new(self.with_atime);
-        let (node, failed) = metadata.node(job.node.name.clone(), &stat, Place::Open(job.file.as_fd()))?;
+        let (mut node, failed) = metadata.node(job.node.name.clone(), &stat, Place::Open(job.file.as_fd()))?;
+        (node.metadata.modified, node.metadata.changed) = (stamp.modified, stamp.changed);
         if let Some(error) = failed {
             self.fail(job, Failure::of_io(&job.path, "read extended attributes", &error));
         }

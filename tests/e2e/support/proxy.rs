@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Listens on a port of its own and hands every byte on, until it is told otherwise.
@@ -17,8 +17,6 @@ struct Shared {
     target: AtomicU16,
     is_cut: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
-    /// Bytes handed on, both ways together.
-    moved: AtomicU64,
     /// Every byte in either direction, where a test wants to look at them.
     recorded: Mutex<Option<Vec<u8>>>,
 }
@@ -95,7 +93,6 @@ impl Shared {
             if to.write_all(&buffer[..length]).is_err() {
                 break;
             }
-            self.moved.fetch_add(length as u64, Ordering::SeqCst);
         }
         for end in [from, to] {
             let _: std::io::Result<()> = end.shutdown(Shutdown::Both);

@@ -198,6 +198,42 @@ fn as_nobody_special<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(thread).join().unwrap())
 }
 
+/// Whatever its times are when it was read at last: they are not those of the bytes that were kept.
+#[test]
+fn a_file_that_changed_while_it_was_read_is_read_again_by_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source");
+    fs::create_dir(&source).unwrap();
+    let (vault, mut told) = (Vault::new(), 0);
+    for round in 0..12 {
+        let path = source.join("busy");
+        fs::write(&path, bytes(round, 9 << 20)).unwrap();
+        let (progress, is_done) = (Progress::default(), AtomicBool::new(false));
+        let (options, sources) = (options(None), std::slice::from_ref(&source));
+        let first = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let file = fs::File::options().write(true).open(&path).unwrap();
+                // It is told of before its metadata is read: from then on it holds still.
+                while progress.seen().failures == 0 && !is_done.load(Ordering::Relaxed) {
+                    file.set_modified(std::time::SystemTime::now()).unwrap();
+                }
+            });
+            let cancel = Cancel::default();
+            let report = crate::vault::backup::backup(&vault.repository, vault.index(), sources, &options, &cancel, &progress);
+            is_done.store(true, Ordering::Relaxed);
+            report.unwrap()
+        });
+        if first.failures.is_empty() {
+            continue;
+        }
+        told += 1;
+        let again = save(&vault, &source, Some(&first));
+        assert_eq!((again.count.files_changed, again.count.files_unmodified), (1, 0), "round {round}");
+        assert_eq!(save(&vault, &source, Some(&again)).count.files_unmodified, 1, "and then it is as it was");
+    }
+    assert!(told > 0, "it changed while it was read");
+}
+
 /// Writes a file anew between two of its names, when the first one is done with.
 struct Rewrite<'a> {
     file: std::path::PathBuf,
