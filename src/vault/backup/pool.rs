@@ -54,10 +54,11 @@ impl Pool {
         true
     }
 
-    /// Gives a chunk back where enough of them wait: then its bringer is to save it.
+    /// Gives a chunk back where enough of them wait: then its bringer is to save it. After a stop, too: nobody takes it any more, and its
+    /// file would never end for those who wait for it.
     pub(super) fn offer_chunk(&self, job: ChunkJob) -> Option<ChunkJob> {
         let mut state = self.state.lock().expect(NO_PANIC);
-        if state.chunk_bytes + job.bytes.len() > WAITING_BYTES {
+        if state.is_stopped || state.chunk_bytes + job.bytes.len() > WAITING_BYTES {
             return Some(job);
         }
         state.chunk_bytes += job.bytes.len();
@@ -126,5 +127,24 @@ impl State {
             return Some(Job::LargeFile(job));
         }
         self.files.pop_front().map(Job::File)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::super::job::LargeFile;
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_comes_after_the_stop_goes_back_to_its_bringer() {
+        let (pool, file) = (Pool::default(), Arc::new(LargeFile::new()));
+        let chunk = || ChunkJob { file: Arc::clone(&file), number: file.begin_chunk(), bytes: Bytes::from_static(b"chunk") };
+        assert!(pool.offer_chunk(chunk()).is_none());
+        pool.stop();
+        assert!(pool.offer_chunk(chunk()).is_some(), "nobody would ever take it");
     }
 }
