@@ -118,9 +118,10 @@ fn see(root: &Path, path: &Path, inodes: &mut BTreeMap<u64, usize>, all: &mut BT
         Ok(length) => format!("{:?}", &value[..length]),
         Err(_) => String::new(),
     };
-    // Names of one file have the same number, given in the order of the walk.
+    // Names of one file have the same number, given in the order of the walk. Names of one link come back as links of their own, as
+    // restic has it.
     let count = inodes.len();
-    let twin = *inodes.entry(metadata.ino()).or_insert(count);
+    let twin = if metadata.is_file() { *inodes.entry(metadata.ino()).or_insert(count) } else { 0 };
     let (mode, uid, gid) = (metadata.mode(), metadata.uid(), metadata.gid());
     let times = (metadata.mtime(), metadata.mtime_nsec());
     let name = path.strip_prefix(root).unwrap().as_os_str().as_bytes().to_vec();
