@@ -3,7 +3,7 @@
 use super::agent_rows::any_agent;
 use super::configuration_rows::{configuration_of, configurations_where};
 use super::ending::{ended, finish, stop};
-use super::run_rows::{insert, new, report_of, run_of, runs_where, settings_of};
+use super::run_rows::{insert, new, report_of, run_of, run_to_change, runs_where, settings_of};
 use super::{Outcome, Refusal, Rows, agents, json, next_id, restorable, wants};
 use crate::model::agent::Agent;
 use crate::model::configuration::BackupConfiguration;
@@ -72,12 +72,7 @@ impl Store {
     pub async fn stop_backup(&self, tenant: &str, id: i64) -> Result<Outcome<()>> {
         let (tenant, times) = (tenant.to_owned(), self.times());
         self.write(move |connection| {
-            let agent = match run_of(connection, &tenant, RunKind::Backup, id)? {
-                Ok(run) => run.agent,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            wants(connection, agent)?;
-            let mut run = match run_of(connection, &tenant, RunKind::Backup, id)? {
+            let mut run = match run_to_change(connection, &tenant, RunKind::Backup, id)? {
                 Ok(run) => run,
                 Err(refusal) => return Ok(Err(refusal)),
             };

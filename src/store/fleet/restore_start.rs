@@ -4,8 +4,8 @@ use super::agent_rows::agent_of;
 use super::backups::is_encrypted;
 use super::ending::{ended, finish, stop};
 use super::restores::settings;
-use super::run_rows::{move_to, run_of, runs_where};
-use super::{Outcome, Refusal, Rows, agents, json, requests, restorable, wants};
+use super::run_rows::{move_to, run_to_change, runs_where};
+use super::{Outcome, Refusal, Rows, agents, json, requests, restorable};
 use crate::model::instant::Instant;
 use crate::model::run::{RunKind, RunState};
 use crate::model::run_record::PinnedVault;
@@ -29,12 +29,7 @@ impl Store {
         let (tenant, times, expiry) = (tenant.to_owned(), self.times(), self.expiry_time());
         let now = times.now;
         self.write(move |connection| {
-            let agent = match run_of(connection, &tenant, RunKind::Restore, id)? {
-                Ok(run) => run.agent,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            wants(connection, agent)?;
-            let mut run = match run_of(connection, &tenant, RunKind::Restore, id)? {
+            let mut run = match run_to_change(connection, &tenant, RunKind::Restore, id)? {
                 Ok(run) => run,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -84,12 +79,7 @@ impl Store {
     pub async fn stop_restore(&self, tenant: &str, id: i64) -> Result<Outcome<()>> {
         let (tenant, times) = (tenant.to_owned(), self.times());
         self.write(move |connection| {
-            let agent = match run_of(connection, &tenant, RunKind::Restore, id)? {
-                Ok(run) => run.agent,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            wants(connection, agent)?;
-            let mut run = match run_of(connection, &tenant, RunKind::Restore, id)? {
+            let mut run = match run_to_change(connection, &tenant, RunKind::Restore, id)? {
                 Ok(run) => run,
                 Err(refusal) => return Ok(Err(refusal)),
             };

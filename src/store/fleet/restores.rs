@@ -3,8 +3,8 @@
 use super::agent_rows::agent_of;
 use super::backups::view as backup_view;
 use super::configurations::number_items;
-use super::run_rows::{insert, new, report_of, run_of, runs_where, settings_of};
-use super::{BackupView, Outcome, Refusal, Rows, agents, hold_all, json, next_id, restorable, wants};
+use super::run_rows::{insert, new, report_of, run_of, run_to_change, runs_where, settings_of};
+use super::{BackupView, Outcome, Refusal, Rows, agents, hold_all, json, next_id, restorable};
 use crate::model::agent::Agent;
 use crate::model::run::{RunKind, RunState};
 use crate::model::run_record::{RestoreSettings, Run, RunReport};
@@ -134,12 +134,7 @@ impl Store {
     pub async fn delete_restore(&self, tenant: &str, id: i64) -> Result<Outcome<()>> {
         let (tenant, now) = (tenant.to_owned(), self.now());
         self.write(move |connection| {
-            if let Ok(run) = run_of(connection, &tenant, RunKind::Restore, id)? {
-                wants(connection, run.agent)?;
-                let run = match run_of(connection, &tenant, RunKind::Restore, id)? {
-                    Ok(run) => run,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
+            if let Ok(run) = run_to_change(connection, &tenant, RunKind::Restore, id)? {
                 if run.state.is_live() {
                     return Ok(Err(Refusal::Invalid(format!("Restore {id} is running: stop it first."))));
                 }
@@ -180,12 +175,7 @@ impl Store {
     {
         let tenant = tenant.to_owned();
         self.write(move |connection| {
-            let agent = match run_of(connection, &tenant, RunKind::Restore, id)? {
-                Ok(run) => run.agent,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            wants(connection, agent)?;
-            let run = match run_of(connection, &tenant, RunKind::Restore, id)? {
+            let run = match run_to_change(connection, &tenant, RunKind::Restore, id)? {
                 Ok(run) if run.state == RunState::Creating => run,
                 Ok(run) => {
                     let text = format!("Restore {id} is {}: it can be changed only before it is started.", run.state.as_str());

@@ -1,6 +1,6 @@
 //! Rows of `runs` as the model's type.
 
-use super::{Outcome, Refusal, Rows, json, served};
+use super::{Outcome, Refusal, Rows, json, served, wants};
 use crate::model::instant::Instant;
 use crate::model::run::{RunKind, RunState};
 use crate::model::run_record::{Counters, Run, RunReport};
@@ -55,6 +55,15 @@ pub(super) fn run_of(connection: &mut dyn Connection, tenant: &str, kind: RunKin
     let values = [id.into(), tenant.into(), kind.as_str().into()];
     let found = runs_where(connection, "id = $1 AND tenant = $2 AND kind = $3 AND deleted_at IS NULL", &values)?.pop();
     Ok(found.ok_or_else(|| Refusal::NotFound(format!("{} {id} was not found.", kind.as_str()))))
+}
+
+/// The same for whoever changes it, as it stays until the commit: its agent's row is held first, so that two never wait for each other.
+pub(super) fn run_to_change(connection: &mut dyn Connection, tenant: &str, kind: RunKind, id: i64) -> Rows<Outcome<Run>> {
+    match run_of(connection, tenant, kind, id)? {
+        Ok(run) => wants(connection, run.agent)?,
+        Err(refusal) => return Ok(Err(refusal)),
+    }
+    run_of(connection, tenant, kind, id)
 }
 
 /// A new run, as it begins.
