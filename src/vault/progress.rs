@@ -1,10 +1,25 @@
-//! How far a run is: numbers that its threads raise and whoever watches reads.
+//! How far a run is: its threads tell it, and whoever watches counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of one run. Each only grows.
+/// Told while a backup or restore runs, by many threads; all calls add up.
+pub trait Progress: Sync {
+    /// More is to be done. A restore says so once, a backup as it finds it.
+    fn found(&self, _files: u64, _bytes: u64) {}
+
+    /// More of it is done, or turned out not to be needed.
+    fn did(&self, _files: u64, _bytes: u64) {}
+
+    /// An entry could not be worked through.
+    fn failed(&self) {}
+}
+
+/// Nobody listens.
+impl Progress for () {}
+
+/// Counts. Each number only grows.
 #[derive(Default)]
-pub struct Progress {
+pub struct Counters {
     files_total: AtomicU64,
     bytes_total: AtomicU64,
     files_done: AtomicU64,
@@ -25,21 +40,23 @@ pub struct Seen {
     pub failures: u64,
 }
 
-impl Progress {
-    pub fn found(&self, files: u64, bytes: u64) {
+impl Progress for Counters {
+    fn found(&self, files: u64, bytes: u64) {
         self.files_total.fetch_add(files, Ordering::Relaxed);
         self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub fn did(&self, files: u64, bytes: u64) {
+    fn did(&self, files: u64, bytes: u64) {
         self.files_done.fetch_add(files, Ordering::Relaxed);
         self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub fn failed(&self) {
+    fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
+}
 
+impl Counters {
     pub fn seen(&self) -> Seen {
         Seen {
             files_total: self.files_total.load(Ordering::Relaxed),

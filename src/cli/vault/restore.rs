@@ -14,7 +14,8 @@ use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::progress;
 use crate::model::size::Size;
-use crate::vault::restore::{Decision, Options, Progress, Report, Source, restore};
+use crate::vault::progress::Progress;
+use crate::vault::restore::{Decision, Options, Report, Source, restore};
 use crate::vault::snapshots::{find_folder, split};
 use crate::vault::target::Overwrite;
 use crate::vault::tree::Node;
@@ -62,11 +63,11 @@ enum Overwriting {
 struct Bar(ProgressBar);
 
 impl Progress for Bar {
-    fn planned(&self, _files: u64, bytes: u64) {
+    fn found(&self, _files: u64, bytes: u64) {
         self.0.set_length(bytes);
     }
 
-    fn done(&self, _files: u64, bytes: u64) {
+    fn did(&self, _files: u64, bytes: u64) {
         self.0.inc(bytes);
     }
 }

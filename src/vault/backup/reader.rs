@@ -37,7 +37,7 @@ pub(super) struct Worker<'a> {
     pub pool: &'a Pool,
     pub saver: &'a Saver<'a>,
     pub failures: &'a Failures,
-    pub progress: &'a Progress,
+    pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
     pub segments: Arc<Segments>,
     pub with_atime: bool,

@@ -61,7 +61,7 @@ struct Run<'a> {
     index: Mutex<Index>,
     options: &'a Options<'a>,
     cancel: &'a Cancel,
-    progress: &'a Progress,
+    progress: &'a dyn Progress,
     failures: Failures,
 }
 
@@ -76,7 +76,7 @@ pub fn backup(
     sources: &[PathBuf],
     options: &Options<'_>,
     cancel: &Cancel,
-    progress: &Progress,
+    progress: &dyn Progress,
 ) -> Result<Report, Error> {
     let started = Timestamp::now();
     let run = Run { repository, index: Mutex::new(index), options, cancel, progress, failures: Failures::default() };

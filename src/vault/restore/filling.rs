@@ -9,8 +9,9 @@ use super::files::{Files, State};
 use super::open_folders::OpenFolders;
 use super::recent::Recent;
 use super::records::Records;
-use super::report::{Progress, Tally};
+use super::report::Tally;
 use crate::vault::failure::Failure;
+use crate::vault::progress::Progress;
 use crate::vault::target::{Folder, NewFile, Target, Trouble};
 
 /// How many files are kept open.
@@ -52,7 +53,7 @@ impl<'a> Filling<'a> {
             State::Done | State::Kept | State::Failed => return,
         };
         self.tally.bytes_written.add(bytes.len() as u64);
-        self.progress.done(0, bytes.len() as u64);
+        self.progress.did(0, bytes.len() as u64);
         self.done(file, written);
     }
 
@@ -72,7 +73,7 @@ impl<'a> Filling<'a> {
         drop(open);
         if before != State::Failed {
             self.tally.fail(failure(self.path_of(file)));
-            self.progress.done(1, 0);
+            self.progress.did(1, 0);
         }
     }
 
@@ -154,7 +155,7 @@ impl<'a> Filling<'a> {
         self.files.set_state(file, State::Done);
         self.tell(file, troubles);
         self.tally.files.add(1);
-        self.progress.done(1, 0);
+        self.progress.did(1, 0);
         Ok(())
     }
 

@@ -36,13 +36,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use report::{Progress, Report};
+pub use report::Report;
 
 use super::backend::{Kind, Name};
 use super::cancel::Cancel;
 use super::error::Error;
 use super::id::Id;
 use super::index::{Index, Place};
+use super::progress::Progress;
 use super::repository::Repository;
 use super::target::{Overwrite, Target};
 use super::tree::{Node, Tree};
@@ -126,7 +127,7 @@ impl Run<'_> {
         let Self { source, options, cancel, tally, progress } = *self;
         let walk = Walk { source, target: target.as_ref(), open_folders: open_folders.as_ref(), options, cancel, tally };
         let planned = walk.run(root)?;
-        progress.planned(planned.files.records.len().into(), planned.bytes);
+        progress.found(planned.files.records.len().into(), planned.bytes);
         match (&target, &open_folders) {
             (Some(target), Some(open_folders)) if !options.dry_run => self.fill(target, open_folders, planned),
             _ => {

@@ -44,18 +44,6 @@ impl Report {
     }
 }
 
-/// Told while a restore runs, by many threads; all calls add up.
-pub trait Progress: Sync {
-    /// What is to be done, once it is known.
-    fn planned(&self, _files: u64, _bytes: u64) {}
-
-    /// More of it is done, or turned out not to be needed.
-    fn done(&self, _files: u64, _bytes: u64) {}
-}
-
-/// Nobody listens.
-impl Progress for () {}
-
 /// What a report is made of, while it is counted.
 #[derive(Default)]
 pub(super) struct Tally {

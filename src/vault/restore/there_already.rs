@@ -42,7 +42,7 @@ impl Comparing<'_> {
             self.filling.tell(file, troubles);
             self.filling.tally.skipped.add(1);
             self.filling.tally.bytes_skipped.add(existing.size_bytes);
-            self.filling.progress.done(1, existing.size_bytes);
+            self.filling.progress.did(1, existing.size_bytes);
             return;
         }
         for at in same {

@@ -8,7 +8,6 @@ use strongroom::vault::compression::Compression;
 use strongroom::vault::config::Version;
 use strongroom::vault::id::Id;
 use strongroom::vault::keys::{Maker, Password};
-use strongroom::vault::progress::Progress;
 use strongroom::vault::repository::Repository;
 use strongroom::vault::restore::{self, restore};
 use strongroom::vault::snapshot::Snapshot;
@@ -53,7 +52,7 @@ impl Engine {
             snapshot: Snapshot::parse(text.as_bytes(), &Id::of(b"")).expect("a snapshot"),
         };
         let index = self.repository.load_index(&Cancel::default()).expect("the index").index;
-        let done = backup(&self.repository, index, &[source.to_owned()], &options, &Cancel::default(), &Progress::default());
+        let done = backup(&self.repository, index, &[source.to_owned()], &options, &Cancel::default(), &());
         let report = done.expect("a backup");
         assert!(report.failures.is_empty(), "{:?}", report.failures);
         report

@@ -16,7 +16,7 @@ use crate::cli::progress;
 use crate::vault::backup::{Options, Report, backup};
 use crate::vault::id::Id;
 use crate::vault::lock::Mode;
-use crate::vault::progress::Progress;
+use crate::vault::progress::Counters;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::snapshots::{Filter, Snapshots, Stored};
 
@@ -41,7 +41,7 @@ impl Backup {
             skip_if_unchanged: self.skip_if_unchanged,
             snapshot,
         };
-        let progress = Progress::default();
+        let progress = Counters::default();
         let bar = progress::bar(console.is_watched);
         let made = watch::during(&bar, &progress, || backup(&session.repository, index, &sources, &options, &session.cancel, &progress));
         let report = made.map_err(|error| held.explain(session.failed("cannot back up", &error), &error))?;

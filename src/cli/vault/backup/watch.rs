@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use crate::vault::progress::Progress;
+use crate::vault::progress::Counters;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(200);
 
 /// Does the work, and draws how far it is where somebody watches.
-pub(super) fn during<T>(bar: &ProgressBar, progress: &Progress, work: impl FnOnce() -> T) -> T {
+pub(super) fn during<T>(bar: &ProgressBar, progress: &Counters, work: impl FnOnce() -> T) -> T {
     if bar.is_hidden() {
         return work();
     }

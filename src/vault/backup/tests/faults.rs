@@ -18,7 +18,7 @@ use crate::vault::error::Error;
 use crate::vault::keys::{Maker, Password};
 use crate::vault::lock::{self, Clock, Guard};
 use crate::vault::pack::BlobKind;
-use crate::vault::progress::Progress;
+use crate::vault::progress::Counters;
 use crate::vault::repository::Repository;
 use crate::vault::source::select::{Select, Verdict};
 use crate::vault::testing::{Place, Vault, bytes};
@@ -114,7 +114,7 @@ fn a_cancel_ends_it_without_a_snapshot_and_what_is_stored_serves_the_next_run() 
         let backend = CancelAfter { place: vault.place.clone(), packs: AtomicUsize::new(packs), cancel: cancel.clone() };
         let repository = Repository::open(Box::new(backend), &Password::new("secret")).unwrap();
         let sources = std::slice::from_ref(&source);
-        let ended = backup(&repository, vault.index(), sources, &options(None), &cancel, &Progress::default());
+        let ended = backup(&repository, vault.index(), sources, &options(None), &cancel, &());
         assert!(matches!(ended, Err(Error::Cancelled)), "{packs}");
         assert!(vault.place.ids(Kind::Snapshot).is_empty());
         check(&vault);
@@ -131,7 +131,7 @@ fn a_flag_that_is_up_stops_it_before_anything_is_stored() {
     let (vault, cancel) = (Vault::new(), Cancel::default());
     cancel.raise();
     let before = vault.place.changes();
-    let ended = backup(&vault.repository, vault.index(), &[source], &options(None), &cancel, &Progress::default());
+    let ended = backup(&vault.repository, vault.index(), &[source], &options(None), &cancel, &());
     assert!(matches!(ended, Err(Error::Cancelled)));
     assert_eq!(vault.place.changes(), before);
 }
@@ -143,7 +143,7 @@ fn no_source_at_all_is_an_error_and_one_of_two_a_failure() {
     let gone = dir.path().join("gone");
     assert!(matches!(save_with(&vault, &gone, &options(None)), Err(Error::NotFound(_))));
     let both = [gone.clone(), source.join("0")];
-    let report = backup(&vault.repository, vault.index(), &both, &options(None), &Cancel::default(), &Progress::default()).unwrap();
+    let report = backup(&vault.repository, vault.index(), &both, &options(None), &Cancel::default(), &()).unwrap();
     let told: Vec<_> = report.failures.iter().map(|failure| (failure.path.clone(), failure.errno)).collect();
     assert_eq!(told, [(gone, Some(2))]);
     assert_eq!(report.count.files_new, 14);
@@ -152,12 +152,12 @@ fn no_source_at_all_is_an_error_and_one_of_two_a_failure() {
 #[test]
 fn what_a_watcher_sees_adds_up() {
     let (_dir, source) = source();
-    let (vault, progress) = (Vault::new(), Progress::default());
+    let (vault, progress) = (Vault::new(), Counters::default());
     let first =
         backup(&vault.repository, vault.index(), std::slice::from_ref(&source), &options(None), &Cancel::default(), &progress).unwrap();
     let seen = progress.seen();
     assert_eq!((seen.files_total, seen.files_done, seen.bytes_total, seen.bytes_done), (56, 56, 56 << 20, 56 << 20));
-    let progress = Progress::default();
+    let progress = Counters::default();
     let parent = first.snapshot.map(|snapshot| (snapshot, first.tree));
     backup(&vault.repository, vault.index(), &[source], &options(parent), &Cancel::default(), &progress).unwrap();
     assert_eq!(progress.seen(), seen, "unchanged files count as done");

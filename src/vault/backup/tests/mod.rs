@@ -11,7 +11,6 @@ use crate::vault::cancel::Cancel;
 use crate::vault::compression::Compression;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
-use crate::vault::progress::Progress;
 use crate::vault::restore;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::source::select::Everything;
@@ -40,7 +39,7 @@ fn options(parent: Option<(Id, Id)>) -> Options<'static> {
 
 fn save_with(vault: &Vault, source: &Path, options: &Options<'_>) -> Result<Report, Error> {
     let index = vault.repository.load_index(&Cancel::default())?.index;
-    backup(&vault.repository, index, &[source.to_owned()], options, &Cancel::default(), &Progress::default())
+    backup(&vault.repository, index, &[source.to_owned()], options, &Cancel::default(), &())
 }
 
 /// A backup of a folder after another one of it; nothing may fail.

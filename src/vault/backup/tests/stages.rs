@@ -10,7 +10,7 @@ use crate::vault::backend::Kind;
 use crate::vault::cancel::Cancel;
 use crate::vault::chunk::MAX_BYTES;
 use crate::vault::compression::Compression;
-use crate::vault::progress::Progress;
+use crate::vault::progress::Counters;
 use crate::vault::source::select::{Select, Verdict};
 use crate::vault::source::stamp::Ignored;
 use crate::vault::testing::{Vault, bytes};
@@ -208,7 +208,7 @@ fn a_file_that_changed_while_it_was_read_is_read_again_by_the_next_run() {
     for round in 0..12 {
         let path = source.join("busy");
         fs::write(&path, bytes(round, 9 << 20)).unwrap();
-        let (progress, is_done) = (Progress::default(), AtomicBool::new(false));
+        let (progress, is_done) = (Counters::default(), AtomicBool::new(false));
         let (options, sources) = (options(None), std::slice::from_ref(&source));
         let first = std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -237,7 +237,7 @@ fn a_file_that_changed_while_it_was_read_is_read_again_by_the_next_run() {
 /// Writes a file anew between two of its names, when the first one is done with.
 struct Rewrite<'a> {
     file: std::path::PathBuf,
-    progress: &'a Progress,
+    progress: &'a Counters,
 }
 
 impl Select for Rewrite<'_> {
@@ -260,7 +260,7 @@ fn a_name_whose_inode_has_changed_since_its_other_name_was_met_is_read_for_itsel
     fs::create_dir(&source).unwrap();
     fs::write(source.join("a"), "old").unwrap();
     fs::hard_link(source.join("a"), source.join("z")).unwrap();
-    let (vault, progress) = (Vault::new(), Progress::default());
+    let (vault, progress) = (Vault::new(), Counters::default());
     let rewrite = Rewrite { file: source.join("z"), progress: &progress };
     let options = crate::vault::backup::Options { select: &rewrite, ..options(None) };
     let sources = std::slice::from_ref(&source);

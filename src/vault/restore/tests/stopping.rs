@@ -10,7 +10,8 @@ use super::{is_root, lines, listing, restored, skip};
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
-use crate::vault::restore::{Options, Progress, restore};
+use crate::vault::progress::Progress;
+use crate::vault::restore::{Options, restore};
 use crate::vault::tree::Content;
 
 /// Files of three chunks each, every chunk in a pack of its own, so that many are open at once.
@@ -28,7 +29,7 @@ fn many(stored: &mut Stored, files: u32) -> Id {
 struct StopAfter(AtomicUsize, Cancel);
 
 impl Progress for StopAfter {
-    fn done(&self, files: u64, _bytes: u64) {
+    fn did(&self, files: u64, _bytes: u64) {
         if files == 0 && self.0.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.1.raise();
         }
