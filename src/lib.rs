@@ -1,5 +1,7 @@
 //! Strongroom, a backup store that cannot be talked into losing a backup. The modules, in reading order:
 
+/// What runs on a machine that is backed up: a client of the server and of the vault engine.
+pub mod agent;
 /// One file per command.
 pub mod cli;
 /// Wall time, boot time, and the guarded time that ends lives.

@@ -9,7 +9,8 @@ pub mod location;
 /// How a place is reached.
 pub mod options;
 mod parting;
-mod rest;
+/// A server that is spoken to in HTTP.
+pub mod rest;
 
 use std::ops::Range;
 use std::time::Duration;

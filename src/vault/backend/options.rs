@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::HeaderMap;
+
 use crate::vault::cancel::Cancel;
 
 /// What [`super::open`] needs to know beside the location. A folder needs none of it.
@@ -22,6 +24,8 @@ pub struct Options {
     pub idle: Duration,
     /// Plain HTTP to other machines too: password and traffic can be read on the way.
     pub allows_plain_http: bool,
+    /// Further headers of every request, such as another `Authorization` than user and password of the location.
+    pub headers: HeaderMap,
 }
 
 impl Default for Options {
@@ -34,6 +38,7 @@ impl Default for Options {
             retries: Retries::default(),
             idle: Duration::from_secs(120),
             allows_plain_http: false,
+            headers: HeaderMap::new(),
         }
     }
 }

@@ -58,6 +58,11 @@ impl Location {
         if path.is_empty() { Err(LocationError::Empty) } else { Ok(Self(Place::Folder(Path::new(path).to_owned()))) }
     }
 
+    /// What is at this address.
+    pub const fn of(address: Address) -> Self {
+        Self(Place::Server(address))
+    }
+
     pub(super) const fn place(&self) -> &Place {
         &self.0
     }

@@ -4,10 +4,13 @@
 //! that makes the request and is used again by the next one (`line`). The `http_proxy` variables are not looked at.
 
 mod bucket;
-mod line;
+/// One connection.
+pub mod line;
 mod listing;
-mod refusal;
-mod request;
+/// What an answer means that is not the wanted one.
+pub mod refusal;
+/// Requests on connections that are used again.
+pub mod request;
 mod retry;
 mod road;
 #[cfg(test)]

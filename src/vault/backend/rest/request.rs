@@ -24,11 +24,13 @@ pub struct Ask<'a> {
     pub body: Option<Bytes>,
     /// A longer answer is an error.
     pub most_bytes: u64,
+    /// They take the place of those that every request has.
+    pub headers: HeaderMap,
 }
 
 impl<'a> Ask<'a> {
-    pub const fn new(method: Method, tail: &'a str) -> Self {
-        Self { method, tail, range: None, body: None, most_bytes: 1 << 20 }
+    pub fn new(method: Method, tail: &'a str) -> Self {
+        Self { method, tail, range: None, body: None, most_bytes: 1 << 20, headers: HeaderMap::new() }
     }
 }
 
@@ -55,7 +57,7 @@ impl Requests {
             road: Road::new(address, options, turn.max(LEAST_BUFFERED))?,
             care: Care { idle: options.idle, cancel: options.cancel.clone(), download },
             path: checked_path(address)?,
-            headers: headers(address)?,
+            headers: headers(address, options)?,
             upload: Bucket::of_kib(options.limit_upload_kib).map(Arc::new),
             resting: Mutex::default(),
         })
@@ -106,6 +108,7 @@ impl Requests {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
             headers.insert(CONTENT_LENGTH, body.len().into());
         }
+        headers.extend(ask.headers.clone());
         request
     }
 }
@@ -117,7 +120,7 @@ fn checked_path(address: &Address) -> Result<String, Error> {
 }
 
 /// Those that every request has.
-fn headers(address: &Address) -> Result<HeaderMap, Error> {
+fn headers(address: &Address, options: &Options) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     let host = address.authority().parse().map_err(|_| Error::Refused(format!("{address}: this cannot be a host")))?;
     headers.insert(HOST, host);
@@ -130,5 +133,6 @@ fn headers(address: &Address) -> Result<HeaderMap, Error> {
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
+    headers.extend(options.headers.clone());
     Ok(headers)
 }

@@ -1,0 +1,1 @@
+//! The loop: ask what is wanted, do it, say so.
