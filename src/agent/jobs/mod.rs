@@ -4,6 +4,7 @@
 mod backup;
 mod cleanup;
 mod passphrase;
+mod reasons;
 mod reporter;
 mod restore;
 
@@ -12,7 +13,8 @@ use std::sync::Arc;
 pub use backup::back_up;
 pub use cleanup::clean_up;
 pub use passphrase::{answer, make_generation};
-pub use reporter::{Counted, Reporter};
+pub use reasons::{reason, sentence, told};
+pub use reporter::{Counted, Hears, Reporter, Watch};
 pub use restore::restore;
 
 use super::Settings;

@@ -1,1 +1,3 @@
 //! The loop: ask what is wanted, do it, say so.
+
+pub(in crate::agent) mod patience;
