@@ -3,6 +3,8 @@
 
 mod pem;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
