@@ -6,6 +6,7 @@
 //! what is below `cache/` may be deleted. `agent.lock` keeps the folder to one process.
 
 mod bootstrap;
+pub mod file;
 mod journal;
 mod key_pair;
 mod passphrase;
@@ -17,6 +18,10 @@ pub use bootstrap::Bootstrap;
 pub use journal::Journal;
 pub use key_pair::KeyPair;
 pub use passphrase::Passphrases;
+
+/// Where the RSA keys lie in the folder.
+pub const PRIVATE_KEY: &str = "private-key.pem";
+pub const PUBLIC_KEY: &str = "public-key.pem";
 
 /// An agent's state, held by this process alone.
 pub struct State {
@@ -35,6 +40,12 @@ pub enum StateError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{path} is damaged: {why}")]
     Damaged { path: PathBuf, why: String },
+}
+
+impl StateError {
+    fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
 }
 
 impl State {
