@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use bootstrap::Bootstrap;
 pub use journal::Journal;
-pub use key_pair::KeyPair;
+pub use key_pair::{KeyPair, NotForUs};
 pub use passphrase::Passphrases;
 pub use registration::Begun;
 
