@@ -20,12 +20,10 @@ use std::path::{Path, PathBuf};
 pub use bootstrap::Bootstrap;
 pub use journal::Journal;
 pub use key_pair::{KeyPair, NotForUs};
+use key_pair::{PRIVATE_FILE, PUBLIC_FILE};
 pub use passphrase::Passphrases;
 pub use registration::Begun;
 
-/// Where the RSA keys lie in the folder.
-pub const PRIVATE_KEY: &str = "private-key.pem";
-pub const PUBLIC_KEY: &str = "public-key.pem";
 const BOOTSTRAP: &str = "bootstrap.json";
 
 /// An agent's state, held by this process alone.
@@ -128,23 +126,30 @@ impl State {
         Bootstrap::read(&path)?.ok_or(StateError::NotThere(path))
     }
 
-    /// Keeps who the agent is; synced when this returns. A copy for old tools is made where one is wanted.
+    /// Keeps who the agent is; synced when this returns. A copy for old tools that cannot be changed with it is logged, and no error.
     pub fn keep(&self, bootstrap: &Bootstrap) -> Result<(), StateError> {
         bootstrap.write(&self.folder.join(BOOTSTRAP))?;
-        bootstrap.driveclient_files.as_ref().map_or(Ok(()), |copy| self.copy_to(copy, bootstrap))
+        if let Err(error) = self.copy_for_old_tools(bootstrap) {
+            tracing::warn!(%error, source = ?std::error::Error::source(&error), "old tools are shown an agent as it was");
+        }
+        Ok(())
     }
 
-    /// `bootstrap.json` and `public-key.pem` for tools that look for them in a folder of the original agent.
-    fn copy_to(&self, copy: &Path, bootstrap: &Bootstrap) -> Result<(), StateError> {
+    /// `bootstrap.json` and `public-key.pem`, once more where tools for the original agent look for them; nothing where none are wanted.
+    pub fn copy_for_old_tools(&self, bootstrap: &Bootstrap) -> Result<(), StateError> {
+        let Some(copy) = &bootstrap.driveclient_files else { return Ok(()) };
         folder::make(copy)?;
-        if let Some(key) = file::read(&self.folder.join(PUBLIC_KEY), MOST_KEY_BYTES)? {
-            file::replace(&copy.join(PUBLIC_KEY), &key)?;
+        if let Some(key) = file::read(&self.folder.join(PUBLIC_FILE), MOST_KEY_BYTES)? {
+            file::replace(&copy.join(PUBLIC_FILE), &key)?;
         }
         bootstrap.write(&copy.join(BOOTSTRAP))
     }
 
+    /// The agent's RSA keys. Those of a registered agent are never made anew: users encrypt for the one that the server knows.
     pub fn key_pair(&self) -> Result<KeyPair, StateError> {
-        todo!("core")
+        let path = self.folder.join(PRIVATE_FILE);
+        let pem = file::read(&path, MOST_KEY_BYTES)?.ok_or_else(|| StateError::NotThere(path.clone()))?;
+        KeyPair::from_pem(&pem).map_err(|error| StateError::Damaged { path, why: error.to_string() })
     }
 
     pub const fn passphrases(&self) -> &Passphrases {
@@ -226,16 +231,19 @@ mod tests {
         folder::make(&folder).expect("it is made");
         bootstrap().write(&folder.join(BOOTSTRAP)).expect("it is written");
         let state = State::open(&folder).expect("it is registered");
-        std::fs::write(folder.join(PUBLIC_KEY), "a key").expect("a file is written");
-        std::fs::write(folder.join(PRIVATE_KEY), "a secret").expect("a file is written");
+        std::fs::write(folder.join(PUBLIC_FILE), "a key").expect("a file is written");
+        std::fs::write(folder.join(PRIVATE_FILE), "a secret").expect("a file is written");
         let changed = Bootstrap { driveclient_files: Some(copy.clone()), ..state.bootstrap().expect("it is there") };
         state.keep(&changed).expect("both are written");
         let gone = Bootstrap { is_registered: false, ..changed };
         state.keep(&gone).expect("both are written");
+        let hidden = Bootstrap { driveclient_files: Some(folder.join(PUBLIC_FILE)), ..gone.clone() };
+        state.keep(&hidden).expect("a copy that cannot be made does not keep the agent from what it is");
+        assert!(state.copy_for_old_tools(&hidden).is_err(), "but whoever asks for it hears of it");
         assert_eq!(Bootstrap::read(&copy.join(BOOTSTRAP)).expect("it is read"), Some(gone));
         let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!((mode(&copy), mode(&copy.join(BOOTSTRAP))), (0o700, 0o600));
-        assert_eq!(std::fs::read_to_string(copy.join(PUBLIC_KEY)).expect("it is there"), "a key");
+        assert_eq!(std::fs::read_to_string(copy.join(PUBLIC_FILE)).expect("it is there"), "a key");
         assert_eq!(std::fs::read_dir(&copy).expect("a folder").count(), 2);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{BOOTSTRAP, Bootstrap, State, StateError, file, folder};
+use super::{BOOTSTRAP, Bootstrap, KeyPair, State, StateError, file, folder};
 use crate::model::instant::Instant;
 
 /// A state that knows of no agent yet.
@@ -39,6 +39,17 @@ impl State {
 }
 
 impl Begun {
+    /// The agent's RSA keys, made where there are none yet; on stable storage when this returns.
+    pub fn key_pair(&self) -> Result<KeyPair, StateError> {
+        match self.state.key_pair() {
+            Err(StateError::NotThere(_)) => {}
+            found => return found,
+        }
+        let made = KeyPair::generate();
+        made.save(|name, bytes| file::replace(&self.state.folder().join(name), bytes))?;
+        Ok(made)
+    }
+
     /// Puts an earlier agent's state back in its place: the new registration came to nothing, and the server has never heard of its key.
     /// Where there was no agent before, the folder stays for another try.
     pub fn undo(self) -> Result<(), StateError> {
@@ -114,6 +125,20 @@ mod tests {
         begun.undo().expect("it is put back");
         assert_eq!(State::open(&folder).expect("it is registered").bootstrap().expect("it is there"), earlier);
         assert_eq!(std::fs::read_dir(place.path()).expect("a folder").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn keys_are_made_once_and_never_for_an_agent_that_lost_them() {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let folder = place.path().join("agent");
+        let begun = begin(&folder);
+        assert!(matches!(begun.state.key_pair(), Err(StateError::NotThere(path)) if path.ends_with("private-key.pem")));
+        let public = begun.key_pair().expect("they are made").public();
+        assert_eq!(begun.key_pair().expect("they are there").public(), public);
+        assert_eq!(begun.state.key_pair().expect("they are there").public(), public);
+        assert!(folder.join("public-key.pem").is_file());
+        std::fs::write(folder.join("private-key.pem"), "cut").expect("it is damaged");
+        assert!(matches!(begun.key_pair(), Err(StateError::Damaged { .. })), "a damaged one is not replaced");
     }
 
     #[test]
