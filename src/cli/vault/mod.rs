@@ -12,7 +12,7 @@ mod key;
 mod ls;
 mod maker;
 mod moment;
-mod password;
+pub mod password;
 mod patterns;
 mod prune;
 mod repository;
