@@ -196,7 +196,7 @@ mod tests {
         assert!(read.open(&password("right")).unwrap() == master);
         assert!(matches!(read.open(&password("wrong")), Err(Error::WrongPassword)));
         assert_eq!((read.username.as_str(), read.hostname.as_str()), ("ann", "db1"));
-        assert_eq!((read.n, u64::from(R) * 128 << LOG_N), (1 << LOG_N_OF_TESTS, 32 << 20), "but of tests, it takes 32 MiB");
+        assert_eq!((read.n, (u64::from(R) * 128) << LOG_N), (1 << LOG_N_OF_TESTS, 32 << 20), "but of tests, it takes 32 MiB");
         assert!(read.created.parse::<jiff::Timestamp>().is_ok());
     }
 
