@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use backup::back_up;
 pub use cleanup::clean_up;
 pub use passphrase::{answer, make_generation};
-pub use reporter::{Counted, Reporter};
+pub use reporter::{Counted, Hears, Reporter, Watch};
 pub use restore::restore;
 
 use super::Settings;
