@@ -134,7 +134,7 @@ impl Cli {
             Some(Command::Catalog(command)) => catalog::run(command, &settings, console),
             Some(Command::Fleet(command)) => fleet::run(command, &settings, console),
             Some(Command::Vault(command)) => vault::run(command, &settings, console),
-            Some(Command::Agent(command)) => agent::run(command, console),
+            Some(Command::Agent(command)) => agent::run(command, &settings, console),
             Some(Command::Clock(command)) => clock::run(command, &settings, console),
             Some(Command::Config(command)) => config::run(command, &settings, console),
             Some(Command::Completions(completions)) => completions.run(console),

@@ -73,6 +73,8 @@ fn commands_of_the_server_are_understood() {
         "strongroom user disable ada",
         "strongroom user enable ada",
         "strongroom user remove ada --yes",
+        "strongroom agent run",
+        "strongroom agent run --state /srv/agent --allow-scripts --limit-upload 100 --limit-download 200 --no-nice --log-level debug",
         "strongroom vault init -r /srv/vault --repository-version 1",
         "strongroom vault backup /etc /srv -r /srv/vault -e '*.o' -x --tag a,b -H db1 -f -n --compression max --json",
         "strongroom vault backup --files-from - --repo /srv/vault --cacert ca.pem --limit-upload 100 --retry-lock 2h",

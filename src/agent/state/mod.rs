@@ -78,7 +78,8 @@ impl State {
         default_folder(is_root, std::env::var_os("XDG_STATE_HOME").map(PathBuf::from), std::env::home_dir())
     }
 
-    /// The state of a registered agent. [`StateError::NotThere`] and [`StateError::NotRegistered`] where there is none.
+    /// The state of an agent that was registered, be it deleted since: the operator may have revived it. [`StateError::NotThere`] and
+    /// [`StateError::NotRegistered`] where there is none.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
         let path = folder.join(BOOTSTRAP);
         if !path.exists() {
@@ -86,7 +87,7 @@ impl State {
         }
         let state = Self::hold(folder)?;
         let bootstrap = state.bootstrap()?;
-        if !bootstrap.is_registered {
+        if !bootstrap.is_registered && bootstrap.agent_id == 0 {
             return Err(StateError::NotRegistered { path, agent: bootstrap.agent_id });
         }
         Ok(state)
@@ -213,14 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_that_is_not_registered_any_more_is_told_from_one_that_never_was() {
+    fn an_agent_that_was_deleted_can_be_tried_again_and_one_that_never_was_registered_cannot() {
         let place = tempfile::tempdir().expect("a temporary folder");
-        for (agent, expected) in [(0, "not finished"), (4101, "agent 4101 is not registered any more")] {
-            let path = place.path().join(BOOTSTRAP);
-            Bootstrap { agent_id: agent, is_registered: false, ..bootstrap() }.write(&path).expect("it is written");
-            let error = State::open(place.path()).map(drop).expect_err("it is not registered").to_string();
-            assert!(error.contains(expected), "{error}");
-        }
+        let path = place.path().join(BOOTSTRAP);
+        let write = |agent_id| Bootstrap { agent_id, is_registered: false, ..bootstrap() }.write(&path).expect("it is written");
+        write(0);
+        let error = State::open(place.path()).map(drop).expect_err("it was never registered").to_string();
+        assert!(error.contains("not finished"), "{error}");
+        write(4101);
+        assert!(State::open(place.path()).is_ok(), "it may have been revived");
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod restore;
 mod revive;
 mod selection;
 mod session;
-mod signals;
+pub(in crate::cli) mod signals;
 mod snapshots;
 mod sources;
 mod unlock;
