@@ -3,6 +3,7 @@
 
 mod backup;
 mod cleanup;
+mod item_errors;
 mod passphrase;
 mod reasons;
 mod reporter;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 pub use backup::back_up;
 pub use cleanup::clean_up;
+pub use item_errors::ItemErrors;
 pub use passphrase::{answer, make_generation};
 pub use reasons::{reason, sentence, told};
 pub use reporter::{Counted, Hears, Reporter, Watch};

@@ -69,7 +69,7 @@ mod tests {
         ] {
             let (reason, note) = reason(&error);
             assert_eq!(reason, expected, "{error:?}");
-            assert!(note.ends_with('.') && note.starts_with(char::is_uppercase), "{note}");
+            assert!(note.ends_with('.') && !note.starts_with(char::is_lowercase), "{note}");
         }
     }
 

@@ -91,7 +91,8 @@ fn the_longest_item_decides_and_an_exclusion_beats_an_inclusion() {
 
 #[test]
 fn a_folder_that_is_not_covered_may_have_an_inclusion_below_it() {
-    let web = selection(&["/srv", "/srv/logs/kept/here", "/srv/both/x", r"C:\Web\Logs"], &["/srv/logs", "/srv/both/x", r"C:\web"]).matcher();
+    let web =
+        selection(&["/srv", "/srv/logs/kept/here", "/srv/both/x", r"C:\Web\Logs"], &["/srv/logs", "/srv/both/x", r"C:\web"]).matcher();
     for (path, has_below) in [
         ("/", true),
         ("/srv", true),
