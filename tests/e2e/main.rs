@@ -37,6 +37,7 @@ mod digests;
 mod disaster;
 mod faults;
 mod fleet_scale;
+mod fleet_status;
 mod fleet_story;
 mod fleet_vaults;
 mod get;

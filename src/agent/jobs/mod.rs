@@ -3,7 +3,9 @@
 
 mod backup;
 mod cleanup;
+mod item_errors;
 mod passphrase;
+mod reasons;
 mod reporter;
 mod restore;
 
@@ -11,8 +13,10 @@ use std::sync::Arc;
 
 pub use backup::back_up;
 pub use cleanup::clean_up;
+pub use item_errors::ItemErrors;
 pub use passphrase::{answer, make_generation};
-pub use reporter::{Counted, Reporter};
+pub use reasons::{reason, sentence, told};
+pub use reporter::{Counted, Hears, Reporter, Watch};
 pub use restore::restore;
 
 use super::Settings;

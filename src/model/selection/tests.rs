@@ -90,6 +90,31 @@ fn the_longest_item_decides_and_an_exclusion_beats_an_inclusion() {
 }
 
 #[test]
+fn a_folder_that_is_not_covered_may_have_an_inclusion_below_it() {
+    let web =
+        selection(&["/srv", "/srv/logs/kept/here", "/srv/both/x", r"C:\Web\Logs"], &["/srv/logs", "/srv/both/x", r"C:\web"]).matcher();
+    for (path, has_below) in [
+        ("/", true),
+        ("/srv", true),
+        ("/srv/logs", true),
+        ("/srv/logs/", true),
+        ("/srv/logs/kept", true),
+        ("/srv/logs/kept/here", false),
+        ("/srv/logs/kept/here/x", false),
+        ("/srv/logs/kep", false),
+        ("/srv/log", false),
+        ("/srv/both", false),
+        ("/srw", false),
+        (r"c:\WEB", true),
+        (r"c:\web\logs", false),
+        ("srv", false),
+    ] {
+        assert_eq!(web.includes_below(path.as_bytes()), has_below, "{path}");
+    }
+    assert!(!Selection::default().matcher().includes_below(b"/"));
+}
+
+#[test]
 fn a_restore_without_inclusions_takes_everything_that_is_not_excluded() {
     let all = selection(&[], &["/srv/www"]);
     assert!(all.covers_or_all(b"/srv/x") && !all.covers(b"/srv/x"));
@@ -111,6 +136,7 @@ fn long_lists_and_deep_paths_take_no_long_time() {
         let sibling = format!("{path}x");
         assert!(!matcher.covers(path.as_bytes()), "it is excluded");
         assert_ne!(matcher.covers(sibling.as_bytes()), path.starts_with("/srv/a/"), "only deep siblings lie in an exclusion");
+        assert!(!matcher.includes_below(path.as_bytes()), "nothing below it is included");
     }
     assert!(begin.elapsed() < Duration::from_secs(20), "quadratic time would be minutes");
 }
@@ -137,6 +163,15 @@ fn plain_verdict(selection: &Selection, path: &str) -> Option<bool> {
     matching.max_by_key(|(item, is_included)| (item.len(), !is_included)).map(|(_, is_included)| is_included)
 }
 
+fn plain_includes_below(selection: &Selection, path: &str) -> bool {
+    let is_beaten = |inclusion: &Item| selection.exclusions.iter().any(|item| item.path.is_same(&inclusion.path));
+    let is_below = |inclusion: &Item| {
+        let (above, below) = (names(path), names(inclusion.path.as_str()));
+        below.len() > above.len() && below.starts_with(&above)
+    };
+    selection.inclusions.iter().any(|inclusion| is_below(inclusion) && !is_beaten(inclusion))
+}
+
 fn plain_check(selection: &Selection) -> bool {
     let of = |items: &[Item]| items.iter().map(|item| names(item.path.as_str())).collect::<Vec<_>>();
     let (included, excluded) = (of(&selection.inclusions), of(&selection.exclusions));
@@ -157,6 +192,8 @@ proptest! {
         for path in asked.iter().chain(&inclusions).chain(&exclusions) {
             let verdict = plain_verdict(&selection, path);
             prop_assert_eq!(selection.covers(path.as_bytes()), verdict.unwrap_or(false), "{}", path);
+            let below = plain_includes_below(&selection, path);
+            prop_assert_eq!(selection.matcher().includes_below(path.as_bytes()), below, "below {}", path);
             prop_assert_eq!(selection.covers_or_all(path.as_bytes()), verdict.unwrap_or(inclusions.is_empty()), "{}", path);
         }
     }

@@ -13,7 +13,7 @@ const MOST_FAILURES: usize = 100_000;
 /// What a backup has done.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// `None` for a dry run, and where nothing has changed since the parent and that was to be skipped.
+    /// `None` for a dry run, and where there was nothing, or nothing that has changed since the parent, and that was to be skipped.
     pub snapshot: Option<Id>,
     pub tree: Id,
     /// The snapshot with which it was compared.

@@ -52,6 +52,8 @@ pub struct Options<'a> {
     pub guard: Option<&'a Guard>,
     /// No snapshot where its tree is the parent's.
     pub skip_if_unchanged: bool,
+    /// No snapshot of folders alone: it would be of nothing.
+    pub skip_if_empty: bool,
     /// What the snapshot says beside its tree and parent.
     pub snapshot: Snapshot,
 }
@@ -88,6 +90,7 @@ pub fn backup(
     };
     let (failures, failures_left_out) = run.failures.into_inner();
     let parent = options.parent.map(|(id, _)| id);
+    let is_empty = options.skip_if_empty && count.files() + count.others == 0;
     let is_unchanged = options.skip_if_unchanged && options.parent.is_some_and(|(_, before)| before == tree);
     let mut report = Report {
         snapshot: None,
@@ -100,7 +103,7 @@ pub fn backup(
         failures,
         failures_left_out,
     };
-    if !options.is_dry_run && !is_unchanged {
+    if !options.is_dry_run && !is_unchanged && !is_empty {
         cancel.check()?;
         options.guard.map_or(Ok(()), Guard::confirm)?;
         let snapshot = Snapshot { tree, parent, summary: Some(report.summary()), ..options.snapshot.clone() };

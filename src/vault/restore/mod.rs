@@ -86,7 +86,8 @@ pub enum Decision {
     Take,
     /// Neither the entry nor anything below it.
     Skip,
-    /// A folder that is made only if something below it is taken. Other entries are skipped.
+    /// A folder that is made only if something below it is taken; one that is there already keeps its own metadata. Other entries are
+    /// skipped.
     DescendOnly,
 }
 

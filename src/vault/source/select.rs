@@ -3,8 +3,8 @@
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-/// What a path is taken for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a path is taken for. Of two verdicts the later one here is the stricter one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Verdict {
     /// It is taken. What is in a folder is asked about in turn.
     Take,
@@ -43,9 +43,9 @@ pub trait Select {
         Verdict::Take
     }
 
-    /// Asked of what [`Select::by_path`] does not leave; `false` leaves it.
-    fn by_metadata(&self, _found: &Found<'_>) -> bool {
-        true
+    /// Asked of what [`Select::by_path`] does not leave; the stricter of the two verdicts counts.
+    fn by_metadata(&self, _found: &Found<'_>) -> Verdict {
+        Verdict::Take
     }
 
     /// Asked of every folder that is looked into, and of the folder a source lies in. It may be open for its path alone.

@@ -1,5 +1,5 @@
-//! What the tests of a vault's parts stand on: a place in memory that can fail, a server in front of it, calls that a test comes in between of, repositories that
-//! are made blob by blob, and the stock restic.
+//! What the tests of a vault's parts stand on: a place in memory that can fail, a server in front of it, calls that a test comes in
+//! between of, repositories that are made blob by blob, and the stock restic.
 
 mod before;
 mod place;

@@ -4,6 +4,7 @@
 pub mod register;
 pub mod run;
 pub mod startup;
+pub mod status;
 pub mod work;
 
 use crate::model::agent::{MachineFacts, PublicKey};

@@ -49,6 +49,7 @@ impl Engine {
             is_dry_run: false,
             guard: None,
             skip_if_unchanged: false,
+            skip_if_empty: false,
             snapshot: Snapshot::parse(text.as_bytes(), &Id::of(b"")).expect("a snapshot"),
         };
         let index = self.repository.load_index(&Cancel::default()).expect("the index").index;

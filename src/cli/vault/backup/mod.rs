@@ -39,6 +39,7 @@ impl Backup {
             is_dry_run: self.dry_run,
             guard: held.guard(),
             skip_if_unchanged: self.skip_if_unchanged,
+            skip_if_empty: false,
             snapshot,
         };
         let progress = Counters::default();

@@ -34,6 +34,7 @@ fn options(parent: Option<(Id, Id)>) -> Options<'static> {
         is_dry_run: false,
         guard: None,
         skip_if_unchanged: false,
+        skip_if_empty: false,
         snapshot: snapshot(),
     }
 }

@@ -144,6 +144,18 @@ fn an_unchanged_tree_makes_no_snapshot_where_that_is_wanted() {
 }
 
 #[test]
+fn folders_alone_make_no_snapshot_where_that_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("a/b")).unwrap();
+    let vault = Vault::new();
+    let skipping = crate::vault::backup::Options { skip_if_empty: true, ..options(None) };
+    assert_eq!(save_with(&vault, dir.path(), &skipping).unwrap().snapshot, None);
+    assert!(save_with(&vault, dir.path(), &options(None)).unwrap().snapshot.is_some());
+    std::os::unix::fs::symlink("nowhere", dir.path().join("a/link")).unwrap();
+    assert!(save_with(&vault, dir.path(), &skipping).unwrap().snapshot.is_some(), "a link is something");
+}
+
+#[test]
 fn compression_is_as_asked() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("source");

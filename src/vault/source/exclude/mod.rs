@@ -33,11 +33,11 @@ impl Select for Exclude {
         if self.patterns.iter().any(|list| list.matches(path)) { Verdict::Leave } else { Verdict::Take }
     }
 
-    fn by_metadata(&self, found: &Found<'_>) -> bool {
+    fn by_metadata(&self, found: &Found<'_>) -> Verdict {
         let is_mount_point = || found.is_folder && found.parent_device == found.source_device;
         let is_here = !self.one_file_system || found.device == found.source_device || is_mount_point();
         let is_too_large = || self.larger_than_bytes.is_some_and(|most| !found.is_folder && found.size_bytes > most);
-        is_here && !is_too_large()
+        if is_here && !is_too_large() { Verdict::Take } else { Verdict::Leave }
     }
 
     fn inside(&self, folder: BorrowedFd<'_>) -> Inside {

@@ -26,7 +26,7 @@ fn a_path_that_one_list_means_is_left() {
 fn large_files_are_left_but_no_folders() {
     let exclude = Exclude { larger_than_bytes: Some(10), ..Exclude::default() };
     for (is_folder, size_bytes, is_taken) in [(false, 10, true), (false, 11, false), (true, 4_096, true)] {
-        assert_eq!(exclude.by_metadata(&found(is_folder, size_bytes, [1; 3])), is_taken);
+        assert_eq!(exclude.by_metadata(&found(is_folder, size_bytes, [1; 3])) == Verdict::Take, is_taken);
     }
 }
 
@@ -41,8 +41,8 @@ fn on_one_file_system_a_mount_point_is_kept_and_nothing_below_it() {
         (false, [2, 2, 1], false),
         (true, [3, 2, 1], false),
     ] {
-        assert_eq!(one.by_metadata(&found(is_folder, 0, devices)), is_taken, "{is_folder} {devices:?}");
-        assert!(Exclude::default().by_metadata(&found(is_folder, 0, devices)));
+        assert_eq!(one.by_metadata(&found(is_folder, 0, devices)) == Verdict::Take, is_taken, "{is_folder} {devices:?}");
+        assert_eq!(Exclude::default().by_metadata(&found(is_folder, 0, devices)), Verdict::Take);
     }
 }
 

@@ -105,7 +105,11 @@ impl<'a> Descent<'a> {
             Err(error) => return self.failed("stat", &error).map(|()| None),
         };
         let kind = kind_of(&stat);
-        if kind == FileType::Socket || !self.is_selected(&stat, at) {
+        if kind == FileType::Socket {
+            return Ok(None);
+        }
+        let verdict = verdict.max(self.by_metadata(&stat, at));
+        if verdict == Verdict::Leave {
             return Ok(None);
         }
         if kind == FileType::Directory {
@@ -117,7 +121,7 @@ impl<'a> Descent<'a> {
         Ok(None)
     }
 
-    fn is_selected(&self, stat: &Stat, at: At<'_>) -> bool {
+    fn by_metadata(&self, stat: &Stat, at: At<'_>) -> Verdict {
         self.walk.select.by_metadata(&Found {
             path: as_path(&self.path),
             is_folder: kind_of(stat) == FileType::Directory,
@@ -141,12 +145,15 @@ impl<'a> Descent<'a> {
 
     /// A folder that cannot be opened is kept with what is known of it and nothing in it. One that went away, or is none any more, is not.
     fn folder(&mut self, folders: &[Folder], at: At<'_>, name: Vec<u8>, stat: Stat, verdict: Verdict) -> Result<Option<Folder>, Error> {
-        let opened = match open_folder(at.folder, at.file_name).and_then(|fd| Ok((rustix::fs::fstat(&fd)?, fd))) {
+        let opened = open_folder(at.folder, at.file_name).and_then(|fd| Ok((rustix::fs::fstat(&fd)?, fd)));
+        let verdict = match &opened {
             // What is mounted when it is opened was not asked about.
-            Ok((now, _)) if now.st_dev != stat.st_dev && !self.is_selected(&now, at) => return Ok(None),
-            Ok((now, fd)) => Ok((now, fd)),
-            Err(error) => Err(error),
+            Ok((now, _)) if now.st_dev != stat.st_dev => verdict.max(self.by_metadata(now, at)),
+            _ => verdict,
         };
+        if verdict == Verdict::Leave {
+            return Ok(None);
+        }
         let is_gone = |error: &io::Error| [Errno::NOENT, Errno::NOTDIR, Errno::LOOP].iter().any(|errno| is(error, *errno));
         let (stat, fd, not_opened) = match opened {
             Ok((now, fd)) => (now, Some(fd), None),

@@ -125,6 +125,28 @@ fn a_folder_on_the_way_to_what_is_taken_is_there_only_for_that() {
     assert_eq!(lines, [&["in as in {", "in/f as f"][..], &logs, &["} in"]].concat());
 }
 
+/// Takes by path what it takes by metadata only where something below it has a name that it looks for.
+struct Looking(&'static str);
+
+impl Select for Looking {
+    fn by_metadata(&self, found: &Found<'_>) -> Verdict {
+        match (found.path.ends_with(self.0), found.is_folder) {
+            (true, _) => Verdict::Take,
+            (false, true) => Verdict::Pass,
+            (false, false) => Verdict::Leave,
+        }
+    }
+}
+
+#[test]
+fn of_the_verdicts_by_path_and_by_metadata_the_stricter_one_counts() {
+    let dir = tree(&["a/f", "b/x/want", "b/y/f", "want"]);
+    let lines = lines_of(&[dir.path().to_owned()], &Looking("want"), dir.path());
+    let entries: Vec<_> = lines.iter().filter(|line| !line.starts_with('}')).skip_while(|line| *line != "b as b {").collect();
+    assert_eq!(entries, ["b as b {", "b/x as x {", "b/x/want as want", "want as want"]);
+    assert!(!lines.iter().any(|line| line.starts_with("a as")), "{lines:?}");
+}
+
 /// Leaves what its own file says.
 struct Tagged;
 
@@ -152,9 +174,9 @@ fn a_folder_has_what_is_selected_inside() {
 struct Devices(std::cell::RefCell<Vec<(PathBuf, u64, u64, u64)>>);
 
 impl Select for Devices {
-    fn by_metadata(&self, found: &Found<'_>) -> bool {
+    fn by_metadata(&self, found: &Found<'_>) -> Verdict {
         self.0.borrow_mut().push((found.path.to_owned(), found.device, found.parent_device, found.source_device));
-        found.path == Path::new("/dev") || found.parent_device == found.source_device
+        if found.path == Path::new("/dev") || found.parent_device == found.source_device { Verdict::Take } else { Verdict::Leave }
     }
 }
 

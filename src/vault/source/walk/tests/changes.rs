@@ -21,11 +21,11 @@ impl<'a> Meanwhile<'a> {
 }
 
 impl Select for Meanwhile<'_> {
-    fn by_metadata(&self, found: &Found<'_>) -> bool {
+    fn by_metadata(&self, found: &Found<'_>) -> Verdict {
         if found.path.ends_with(self.name) && !self.is_done.replace(true) {
             (self.act)();
         }
-        true
+        Verdict::Take
     }
 }
 
