@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::account::Account;
+use crate::support::estate::Estate;
 use crate::support::fleet::{Api, TestAgent};
 use crate::support::ran::Ran;
 use crate::support::restic::{contents, planted};
+use crate::support::runs::Wanted;
+use crate::support::seen::seen;
 use crate::support::server::TestServer;
 use crate::support::vault::Vault;
 use crate::support::{program, skip, tree};
@@ -140,4 +143,33 @@ fn fleet_open_is_enough_for_stock_restic() {
     let lines = block("eval \"$(strongroom fleet open").replace("/mnt/restored", "restored").replace("1001", &agent.id.to_string());
     paste(here.path(), &format!("strongroom() {{ [ \"$*\" = \"fleet open {}\" ] && cat said; }}\n{lines}", agent.id));
     assert_eq!(contents(&below(&here.path().join("restored"), source.path())), contents(source.path()));
+}
+
+/// The server's data is brought to another machine, and the agents are told where: their ids, vaults and backups go on.
+#[test]
+fn agents_go_on_at_a_server_that_has_moved() {
+    let mut estate = Estate::new();
+    let mut agent = estate.agent("web-a");
+    let source = estate.planted("source", 4, 4);
+    let configuration = estate.configure(&agent, &source, &json!({}));
+    let before = estate.api.complete(configuration);
+    estate.server.stop();
+    let (data, copy) = (estate.server.data(), estate.server.home().join("copy"));
+    copy_tree(&data, &copy);
+    std::fs::remove_dir_all(&data).expect("the machine is gone");
+    std::fs::rename(&copy, &data).expect("the copy is put in place");
+    // At another port; the line by which the agent knew it leads nowhere any more.
+    estate.server.start_again();
+    agent.stop();
+    agent.run(&["set", "--server", &estate.server.site().origin()]).expect_exit(0);
+    agent.start();
+    let stored = estate.bytes_on_disk();
+    let after = estate.api.complete(configuration);
+    let grown = estate.bytes_on_disk() - stored;
+    assert!(grown < 100_000, "what the vault had is not stored again: {grown} bytes");
+    for backup in [before, after] {
+        let target = estate.path(&format!("of {backup}"));
+        estate.api.restore(&Wanted::all(backup, agent.id, &target));
+        assert_eq!(seen(&below(&target, &source)), seen(&source), "backup {backup}");
+    }
 }
