@@ -3,6 +3,7 @@
 mod access_log;
 mod accounts;
 mod admin;
+mod agent_walk_through;
 mod bad_disk;
 mod bit_rot;
 mod catalog_away;
