@@ -3,6 +3,17 @@
 mod access_log;
 mod accounts;
 mod admin;
+mod agent_channel;
+mod agent_cleanups;
+mod agent_cuts;
+mod agent_ends;
+mod agent_moves;
+mod agent_passphrases;
+mod agent_refusals;
+mod agent_registration;
+mod agent_restores;
+mod agent_selection;
+mod agent_story;
 mod bad_disk;
 mod bit_rot;
 mod catalog_away;

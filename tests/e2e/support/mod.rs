@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod aftermath;
+pub mod agent;
 pub mod answer;
 pub mod browser;
 pub mod busy_tree;
@@ -10,9 +11,11 @@ pub mod clock;
 pub mod curl;
 pub mod disk;
 pub mod engine;
+pub mod estate;
 pub mod figure;
 pub mod fleet;
 pub mod forged;
+pub mod gate;
 pub mod held;
 pub mod loop_disk;
 pub mod mail;
@@ -26,6 +29,7 @@ pub mod recorder;
 pub mod replay;
 pub mod repository;
 pub mod restic;
+pub mod runs;
 pub mod seen;
 pub mod server;
 pub mod setup;
