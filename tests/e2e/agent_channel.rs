@@ -102,7 +102,10 @@ fn a_deleted_agent_ends_and_erases_nothing_but_its_registration() {
         // Its service manager must not start it again and again.
         assert_eq!(ended.code(), Some(0), "{}", agent.log());
         let after = agent.bootstrap();
-        assert_eq!((&after["IsRegistered"], &after["AgentId"], &after["AgentKey"]), (&json!(false), &before["AgentId"], &before["AgentKey"]));
+        assert_eq!(
+            (&after["IsRegistered"], &after["AgentId"], &after["AgentKey"]),
+            (&json!(false), &before["AgentId"], &before["AgentKey"])
+        );
         assert_eq!(std::fs::read(agent.state().join("private-key.pem")).expect("it is there"), key);
         assert!(agent.log().contains("deleted"), "{}", agent.log());
     });
@@ -201,7 +204,10 @@ fn a_server_that_moved_is_named_and_everything_goes_on() {
     estate.server.restart();
     let moved = estate.server.site().origin();
     agent.run(&["set", "--server", &moved]).expect_exit(0);
-    assert!(text(&agent.bootstrap()["server"].clone().as_str().map_or_else(|| agent.bootstrap()["Server"].clone(), Into::into)).starts_with(&moved));
+    assert!(
+        text(&agent.bootstrap()["server"].clone().as_str().map_or_else(|| agent.bootstrap()["Server"].clone(), Into::into))
+            .starts_with(&moved)
+    );
     agent.start();
     estate.api.complete(configuration);
     std::fs::write(source.join("new"), tree::bytes(1, 10)).expect("a file is written");

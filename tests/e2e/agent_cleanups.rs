@@ -139,7 +139,11 @@ fn a_cleanup_survives_the_agents_end_at_each_of_its_requests() {
         ground.estate.proxy.gate().hold("", 2 + number * 3);
         let cleanup = ground.estate.api.begin_cleanup(ground.agent.id);
         ground.estate.proxy.gate().await_held();
-        if number % 2 == 0 { ground.agent.kill() } else { ground.agent.stop() }
+        if number % 2 == 0 {
+            ground.agent.kill()
+        } else {
+            ground.agent.stop()
+        }
         ground.estate.break_line();
         ground.estate.proxy.gate().open();
         ground.agent.start();

@@ -65,7 +65,10 @@ impl Ground {
         if kind == Kind::Cleanup {
             self.leave_waste();
         }
-        let after = { let most = self.requests[kind as usize]; self.random(most) };
+        let after = {
+            let most = self.requests[kind as usize];
+            self.random(most)
+        };
         self.estate.proxy.gate().take_passed();
         self.estate.proxy.gate().hold("", after);
         let run = self.begin(kind);

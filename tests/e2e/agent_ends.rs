@@ -158,7 +158,11 @@ fn a_restore_goes_on_under_its_id_after_a_sigterm_and_after_a_crash() {
         ground.estate.proxy.gate().hold("GET /agent/v1/restores/", number);
         let restore = ground.estate.api.begin_restore(&Wanted::all(backup, ground.agent.id, &target));
         assert!(ground.await_held(restore), "it reads so much");
-        if kills { ground.agent.kill() } else { ground.agent.stop() }
+        if kills {
+            ground.agent.kill()
+        } else {
+            ground.agent.stop()
+        }
         ground.let_go();
         ground.agent.start();
         ground.estate.api.await_completed(restore);

@@ -82,7 +82,10 @@ fn from_then_on_only_the_passphrase_opens_backups() {
         assert_eq!(opened.len(), 2);
         let Some(restic) = opened[1].restic(PASSPHRASE) else { return skip("restic is not installed") };
         restic.ok(&["check", "--read-data"]);
-        assert_eq!([ground.opens(PASSPHRASE), ground.opens(opened[0].password.as_deref().expect("of the server"))], [Some(true), Some(false)]);
+        assert_eq!(
+            [ground.opens(PASSPHRASE), ground.opens(opened[0].password.as_deref().expect("of the server"))],
+            [Some(true), Some(false)]
+        );
     });
 }
 
@@ -142,7 +145,9 @@ fn what_is_no_passphrase_sets_none() {
     for hex in garbage {
         let body = json!({"MachineAgentId": agent.id, "EncryptedPasswordHex": hex});
         let guid = text(&estate.api.post("/agent/encrypt", &body).expect(200).json());
-        wait_until("the agent refuses", AGENT_SOON, || estate.server.log().lines().any(|line| line.contains(&guid) && line.contains("Failed")));
+        wait_until("the agent refuses", AGENT_SOON, || {
+            estate.server.log().lines().any(|line| line.contains(&guid) && line.contains("Failed"))
+        });
         assert_eq!(estate.api.agent(agent.id)["IsEncrypted"], false);
     }
     assert!(!agent.state().join("passphrase").exists());
@@ -179,7 +184,8 @@ fn a_crash_in_the_middle_of_a_change_leaves_one_passphrase() {
     for number in 0..points {
         let next = format!("passphrase {number}");
         let hex = |passphrase: &str| ground.estate.api.encrypted_for(ground.agent.id, passphrase);
-        let body = json!({"MachineAgentId": ground.agent.id, "OldEncryptedPasswordHex": hex(&current), "NewEncryptedPasswordHex": hex(&next)});
+        let body =
+            json!({"MachineAgentId": ground.agent.id, "OldEncryptedPasswordHex": hex(&current), "NewEncryptedPasswordHex": hex(&next)});
         ground.estate.proxy.gate().hold("", number + 1);
         let answer = ground.estate.api.post("/agent/changeencryption", &body).expect(200).json();
         ground.estate.proxy.gate().await_held();

@@ -63,7 +63,8 @@ fn scripts_run_only_where_the_machine_allows_them() {
     let source = estate.planted("source", 1, 0);
     let trace = estate.path("trace");
     let note = |word: &str| format!("echo {word} >> '{}'; env >> '{}'", trace.display(), trace.display());
-    let scripts = |name: &str| json!({"BackupPrescript": note("before"), "BackupPostscript": note("after"), "BackupConfigurationName": name});
+    let scripts =
+        |name: &str| json!({"BackupPrescript": note("before"), "BackupPostscript": note("after"), "BackupConfigurationName": name});
     let refused = estate.configure(&strict, &source, &scripts("strict"));
     estate.api.complete(refused);
     assert!(!trace.exists(), "a script ran that nobody allowed");

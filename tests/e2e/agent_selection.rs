@@ -166,7 +166,8 @@ fn names_that_are_not_utf_8_are_kept_and_can_be_asked_for() {
     let odd = source.join(OsStr::from_bytes(b"latin \xe9"));
     std::fs::create_dir_all(&odd).and_then(|()| std::fs::write(odd.join("within"), "x")).expect("it is written");
     std::fs::write(source.join("beside"), "y").expect("a file is written");
-    let encoded = json!({"FilePath": source.join("latin"), "FilePathEncoded": STANDARD.encode(odd.as_os_str().as_bytes()), "FileItemType": "Folder"});
+    let encoded =
+        json!({"FilePath": source.join("latin"), "FilePathEncoded": STANDARD.encode(odd.as_os_str().as_bytes()), "FileItemType": "Folder"});
     let (backup, state, report) = backed_up(&estate, &agent, &json!({"Inclusions": [encoded]}));
     assert_eq!(state, "Completed", "{report}");
     let found = restored(&estate, &agent, backup);

@@ -6,6 +6,7 @@ pub mod agent;
 pub mod answer;
 pub mod browser;
 pub mod busy_tree;
+pub mod canary;
 pub mod client;
 pub mod clock;
 pub mod curl;
