@@ -137,7 +137,7 @@ fn a_rebuilt_machine_takes_its_agent_over_with_all_backups_and_the_old_key_opens
         // An unknown key is an outage to its owner, for ever.
         assert!(old.is_running());
         assert_eq!(agents(&estate.api).len(), 1);
-        old.await_log("401");
+        old.await_log("does not know this agent");
         old.stop();
     });
 }

@@ -17,6 +17,7 @@ mod agent_registration;
 mod agent_restores;
 mod agent_secrets;
 mod agent_selection;
+mod agent_service;
 mod agent_story;
 mod bad_disk;
 mod bit_rot;

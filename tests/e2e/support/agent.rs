@@ -8,10 +8,10 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
+use super::eventually;
 use super::ran::Ran;
 use super::tree::{sha256, write_private};
 use super::user::User;
-use super::{SOON, eventually};
 
 /// Its passphrases cost time by design, and all of a machine's cores may be taken.
 pub const AGENT_SOON: Duration = Duration::from_secs(90);
@@ -25,6 +25,8 @@ pub struct Agent {
     origin: String,
     /// Further arguments of `run`.
     arguments: Vec<String>,
+    /// What its service manager tells it.
+    environment: Vec<(String, std::ffi::OsString)>,
     process: Option<Child>,
 }
 
@@ -33,7 +35,7 @@ impl Agent {
     pub fn machine(origin: &str, name: &str) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         let state = home.path().join("state");
-        let machine = Self { id: 0, home, state, origin: origin.to_owned(), arguments: Vec::new(), process: None };
+        let machine = Self { id: 0, home, state, origin: origin.to_owned(), arguments: Vec::new(), environment: Vec::new(), process: None };
         machine.become_machine(name);
         machine
     }
@@ -62,6 +64,12 @@ impl Agent {
     /// From its next start on, `run` has these arguments, too.
     pub fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self
+    }
+
+    /// From its next start on, `run` has this in its environment, too.
+    pub fn with_environment(mut self, name: &str, value: impl Into<std::ffi::OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
         self
     }
 
@@ -108,6 +116,7 @@ impl Agent {
         let log = File::options().create(true).append(true).open(self.home.path().join("log")).expect("the log is opened");
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         let mut command = self.command(&[&["run"], &arguments[..]].concat());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdout(log.try_clone().expect("a descriptor")).stderr(log).spawn().expect("the binary runs")
     }
 
@@ -156,7 +165,7 @@ impl Agent {
     pub fn await_end(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("the agent runs");
         let log = self.home.path().join("log");
-        let ended = eventually("the agent ends", SOON, || process.try_wait().expect("the process can be waited for"));
+        let ended = eventually("the agent ends", AGENT_SOON, || process.try_wait().expect("the process can be waited for"));
         assert!(!std::fs::read_to_string(log).unwrap_or_default().contains("panicked at"), "{}", self.log());
         ended
     }
@@ -185,7 +194,7 @@ impl Agent {
         serde_json::from_slice(&text).expect("bootstrap.json is JSON")
     }
 
-    /// Says that no process may look at this machine's state as another: a copy of the whole folder, as a cloned disk has it.
+    /// A copy of the whole folder, as a cloned disk has it.
     pub fn cloned(&self) -> Self {
         let mut clone = Self::machine(&self.origin, "");
         let copied = Command::new("cp").args(["-a", "--no-target-directory"]).arg(self.home.path()).arg(clone.home.path()).status();
