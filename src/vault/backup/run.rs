@@ -83,7 +83,8 @@ pub fn backup(
     let (tree, count, stored) = if options.is_dry_run {
         run.save(sources, None).map(|(tree, count)| (tree, count, Stored::default()))?
     } else {
-        write_packs(repository, |writer| run.save(sources, Some(writer))).map(|((tree, count), stored)| (tree, count, stored))?
+        let ((tree, count), stored) = write_packs(repository, options.guard, |writer| run.save(sources, Some(writer)))?;
+        (tree, count, stored)
     };
     let (failures, failures_left_out) = run.failures.into_inner();
     let parent = options.parent.map(|(id, _)| id);
