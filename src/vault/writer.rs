@@ -12,6 +12,7 @@ use super::id::Id;
 use super::index::file::IndexedPack;
 use super::lock::Guard;
 use super::pack::{BlobKind, Builder, FinishedPack};
+use super::parallel::{OnPanic, join_all};
 use super::repository::Repository;
 
 /// Packs that are being stored at once. Beside them there is one of chunks and one of trees that are being put together.
@@ -74,11 +75,12 @@ pub fn write_packs<T>(
 ) -> Result<(T, Stored), Error> {
     let writer = PackWriter::new(repository, guard);
     let done = std::thread::scope(|scope| {
-        for _ in 0..UPLOADS {
-            scope.spawn(|| writer.store_packs());
-        }
+        let threads = (0..UPLOADS).map(|_| scope.spawn(|| writer.store_packs())).collect();
+        let stop = OnPanic(|| writer.stop());
         let done = work(&writer).and_then(|value| writer.flush().map(|()| value));
+        drop(stop);
         writer.close();
+        join_all(threads);
         done
     });
     let failed = writer.error.lock().expect(NO_PANIC).take();
@@ -172,8 +174,17 @@ impl<'a> PackWriter<'a> {
         self.changed.notify_all();
     }
 
+    /// Nothing more is stored, after what is being stored now.
+    fn stop(&self) {
+        let waiting = self.waiting.lock();
+        self.is_stopped.store(true, Ordering::Relaxed);
+        drop(waiting);
+        self.changed.notify_all();
+    }
+
     /// What each of the storing threads does, until no more can come.
     fn store_packs(&self) {
+        let _stop = OnPanic(|| self.stop());
         while let Some(pack) = self.next_pack() {
             let stored = self.store(pack);
             let mut waiting = self.waiting.lock().expect(NO_PANIC);
