@@ -97,7 +97,8 @@ fn a_thread_that_hangs_keeps_neither_the_run_nor_the_next_process() {
     let disk = WeakDisk::mount();
     let dead = disk.at().join("dead");
     std::fs::create_dir(&dead).and_then(|()| std::fs::write(dead.join("file"), "x")).expect("it is written");
-    let mut agent = estate.agent("web-a");
+    let mut agent = estate.registered("web-a").with_environment("STRONGROOM_AGENT_STOP_SECONDS", "3");
+    agent.start();
     let configuration = estate.configure(&agent, Path::new(disk.at()), &json!({}));
     disk.stall_opening_of("dead");
     let backup = estate.api.start(configuration);
@@ -107,7 +108,7 @@ fn a_thread_that_hangs_keeps_neither_the_run_nor_the_next_process() {
     wait_until("the process gives itself up", AGENT_SOON, || !agent.is_running());
     disk.release();
     let ended = agent.await_end();
-    assert_ne!(ended.code(), Some(0), "its service manager is to start it again: {}", agent.log());
+    assert_eq!(ended.code(), Some(75), "its service manager is to start it again: {}", agent.log());
     agent.start();
     estate.api.complete(configuration);
 }
