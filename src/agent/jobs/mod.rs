@@ -8,6 +8,7 @@ mod passphrase;
 mod reasons;
 mod reporter;
 mod restore;
+mod room;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub use passphrase::{answer, make_generation};
 pub use reasons::{reason, sentence, told};
 pub use reporter::{Counted, Hears, Reporter, Watch};
 pub use restore::restore;
+pub use room::lacking;
 
 use super::Settings;
 use super::channel::Channel;

@@ -19,6 +19,9 @@ pub(super) trait Doing: Send + Sync {
 
 impl Doing for Tools {
     fn run(&self, vault: &Vault, run: &Run, reporter: &Reporter) -> Ended {
+        if let Some(ended) = jobs::lacking(&self.state.cache(), reporter) {
+            return ended;
+        }
         match &run.job {
             JobText::Backup { is_scheduled, .. } => {
                 if *is_scheduled && !self.settings.keeps_priority {

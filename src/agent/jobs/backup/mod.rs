@@ -1,6 +1,6 @@
 //! A backup: the selection becomes a snapshot in the highest generation of the vault.
 //!
-//! First it is seen whether all is ready (`ready`): room for the cache, a repository, something that opens it. A snapshot that carries the
+//! First it is seen whether all is ready (`ready`): a repository, something that opens it. A snapshot that carries the
 //! tag of this run is there already where the process ended between snapshot and report; then that one is reported. Else the prescript
 //! runs (`scripts`), the selection is compared with the disk, and the engine saves it under a shared lock (`saving`), while a second thread
 //! says how far it is (`watch`). The postscript runs whenever the prescript went well, whatever became of the backup: it thaws what the
@@ -44,7 +44,6 @@ pub fn back_up(tools: &Tools, vault: &OwnVault, run: &Run, reporter: &Reporter) 
         order,
         vault,
         own: tools.state.folder(),
-        cache: &tools.state.cache(),
         allow_scripts: tools.settings.allow_scripts,
         server_is_ahead_seconds: tools.server_is_ahead_seconds,
         leash: &reporter.leash,
@@ -115,7 +114,6 @@ struct Work<'a> {
     vault: &'a OwnVault,
     /// The agent's folder.
     own: &'a Path,
-    cache: &'a Path,
     allow_scripts: bool,
     server_is_ahead_seconds: i64,
     leash: &'a Leash,
@@ -148,7 +146,6 @@ impl Work<'_> {
     fn run(&self, tally: &mut Tally) -> Result<(), Stop> {
         self.note_clock(tally);
         self.leash.cancel().check().map_err(|error| self.stopped_by(&error))?;
-        ready::check_room(self.cache)?;
         let generation = ready::generation(self.vault)?;
         let opened = (self.open)(generation);
         let repository =

@@ -1,25 +1,9 @@
 //! Whether a backup can begin.
 
-use std::path::Path;
-
 use super::Stop;
 use crate::agent::jobs::OwnVault;
 use crate::vault::error::Error;
 use crate::wire::channel::work::Generation;
-
-/// What has to be free where the cache is: a machine whose disk is full is not to be made worse.
-const LEAST_FREE_BYTES: u64 = 100_000_000;
-
-/// `OutOfDiskSpace` where less than 100 MB are free on the file system of the cache. Where that cannot be told, there is enough.
-pub(super) fn check_room(cache: &Path) -> Result<(), Stop> {
-    let Some(found) = cache.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok()) else { return Ok(()) };
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
-    if free >= LEAST_FREE_BYTES {
-        return Ok(());
-    }
-    let note = format!("Only {} MB are free where {} is; a backup needs 100 MB.", free / 1_000_000, cache.display());
-    Err(Stop::failed("OutOfDiskSpace", note))
-}
 
 /// The generation that is written to. One that was never made is missing: it is made at registration or encryption, never here.
 pub(super) fn generation(vault: &OwnVault) -> Result<&Generation, Stop> {
@@ -65,20 +49,5 @@ mod tests {
         assert_eq!(number(&[(2, true), (10, true), (1, false)]), Ok(10));
         assert_eq!(number(&[(1, true), (2, false)]), Err("VaultMissing"));
         assert_eq!(number(&[]), Err("VaultMissing"));
-    }
-
-    #[test]
-    fn a_cache_that_is_not_there_yet_has_the_room_of_the_folder_above() {
-        let dir = tempfile::tempdir().unwrap();
-        let found = rustix::fs::statvfs(dir.path()).unwrap();
-        let is_enough = found.f_bavail * found.f_frsize >= LEAST_FREE_BYTES;
-        assert_eq!(check_room(&dir.path().join("state/cache")).is_ok(), is_enough);
-    }
-
-    #[test]
-    fn a_full_file_system_is_no_place_for_a_cache() {
-        // What the kernel makes up has no bytes free.
-        let Err(Stop::Failed { reason, note }) = check_room(Path::new("/proc/nowhere/cache")) else { panic!("there is room in /proc") };
-        assert_eq!((reason, note.contains("Only 0 MB")), ("OutOfDiskSpace", true), "{note}");
     }
 }

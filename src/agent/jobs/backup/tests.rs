@@ -142,7 +142,6 @@ impl Rig {
             order: Order::of(&self.run).expect("a backup"),
             vault: &self.vault,
             own: &self.at("state"),
-            cache: &self.at("state/cache"),
             allow_scripts: self.allow_scripts,
             server_is_ahead_seconds: self.server_is_ahead_seconds,
             leash: &self.leash,

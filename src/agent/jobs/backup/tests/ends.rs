@@ -60,7 +60,6 @@ fn a_vault_that_is_not_there_is_never_made() {
             order: Order::of(&rig.run).unwrap(),
             vault: &rig.vault,
             own: &rig.at("state"),
-            cache: &rig.at("state/cache"),
             allow_scripts: false,
             server_is_ahead_seconds: 0,
             leash: &rig.leash,
