@@ -67,7 +67,7 @@ impl Vaults {
         }
         let kept = self.state.passphrases().all();
         let kept = kept.map_err(|error| Error::Local { path: "passphrase".to_owned(), source: std::io::Error::other(error) })?;
-        Ok(kept.iter().map(|passphrase| Password::new(passphrase)).collect())
+        Ok(kept.iter().map(Password::new).collect())
     }
 
     /// Opens a generation of the agent's own vault. [`Error::WrongPassword`] where there is nothing that opens it,

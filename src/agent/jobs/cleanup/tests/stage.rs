@@ -122,6 +122,7 @@ impl Stage {
             is_dry_run: false,
             guard: None,
             skip_if_unchanged: false,
+            skip_if_empty: false,
             snapshot,
         };
         let repository = self.repository(number);
