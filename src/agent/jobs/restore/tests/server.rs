@@ -70,6 +70,7 @@ impl Stored {
             is_dry_run: false,
             guard: None,
             skip_if_unchanged: false,
+            skip_if_empty: false,
             snapshot: Snapshot::parse(text.as_bytes(), &Id::of(b"")).unwrap(),
         };
         let sources = [source.to_owned()];
