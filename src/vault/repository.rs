@@ -17,6 +17,7 @@ use super::index::file::{self, IndexedPack};
 use super::index::{Index, Place};
 use super::keys::{KeyFile, Maker, Password};
 use super::pack::BlobKind;
+use super::parallel::join_all;
 use super::tree::Tree;
 
 /// What an index, snapshot or lock may be at most when it is decompressed.
@@ -162,7 +163,7 @@ impl Repository {
         };
         std::thread::scope(|scope| {
             let readers: Vec<_> = (0..READERS.min(files.len())).map(|_| scope.spawn(read_some)).collect();
-            readers.into_iter().try_for_each(|reader| reader.join().expect("a reader of indexes does not panic"))
+            join_all(readers).into_iter().collect::<Result<(), Error>>()
         })?;
         Ok(loaded.into_inner().expect("nothing panics while it holds the index").0)
     }

@@ -251,7 +251,7 @@ fn a_panic_in_a_job_or_request_is_an_event_like_any_other() {
 fn the_last_that_was_said_of_a_run_is_known() {
     let stage: Arc<Stage> = Arc::default();
     let last = Last::default();
-    let noting = saying::Noting { server: stage, last: last.clone() };
+    let noting = saying::Noting { server: stage, last };
     noting.report(7, &RunReport { files_done: 3, ..final_report("in_progress") }).expect("it is heard");
     let mut lanes = Lanes::new(Duration::ZERO);
     let now = Instant::now();

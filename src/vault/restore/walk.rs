@@ -19,6 +19,7 @@ use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
 use crate::vault::failure::Failure;
 use crate::vault::id::Id;
+use crate::vault::parallel::{OnPanic, join_all};
 use crate::vault::target::{Existing, Folder, Target, Trouble, check_name};
 use crate::vault::tree::{Content, Metadata, Node};
 pub(super) use links::{Links, Name};
@@ -86,11 +87,12 @@ impl Walk<'_> {
     pub(super) fn run(&self, root: Id) -> Result<Planned, Error> {
         let ahead = TreesAhead::new(self.source);
         std::thread::scope(|scope| {
-            for _ in 0..FETCHERS {
-                scope.spawn(|| ahead.fetch());
-            }
+            let fetchers = (0..FETCHERS).map(|_| scope.spawn(|| ahead.fetch())).collect();
+            let end = OnPanic(|| ahead.end());
             let planned = self.walk(root, &ahead);
+            drop(end);
             ahead.end();
+            join_all(fetchers);
             planned
         })
     }

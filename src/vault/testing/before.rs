@@ -1,7 +1,7 @@
 //! A place where a test comes in between of the calls.
 
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -33,7 +33,9 @@ impl Before {
     }
 
     fn call(&self, call: Call) -> Result<&dyn Backend, Error> {
-        (self.happens.lock().unwrap())(call).map(|()| &*self.place)
+        // What happens may be a panic.
+        let mut happens = self.happens.lock().unwrap_or_else(PoisonError::into_inner);
+        happens(call).map(|()| &*self.place)
     }
 }
 
