@@ -35,6 +35,6 @@ pub struct Settings {
     pub limit_upload_kib: u32,
     /// KiB per second of all downloads together; 0 is no limit.
     pub limit_download_kib: u32,
-    /// Scheduled backups make way for everything else that the machine does.
+    /// Scheduled backups run at the priority of the process, instead of making way for everything else that the machine does.
     pub keeps_priority: bool,
 }

@@ -64,6 +64,11 @@ impl Console {
     /// Asks on standard error and reads a line; `None` at the end of the input.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         self.prompt(question);
+        self.line()
+    }
+
+    /// Reads a line that nobody is asked for; `None` at the end of the input.
+    pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let bytes = self.input.read_line(&mut line).ok()?;
         (bytes > 0).then(|| line.trim().to_owned())

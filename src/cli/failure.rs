@@ -36,6 +36,11 @@ impl Failure {
         Self { exit: 3, ..Self::new(what) }
     }
 
+    /// Exit 75, `EX_TEMPFAIL`: a new process may do better. What starts services starts one.
+    pub fn start_again(what: impl Into<String>) -> Self {
+        Self { exit: 75, ..Self::new(what) }
+    }
+
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

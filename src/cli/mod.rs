@@ -4,6 +4,7 @@
 //! something was found damaged or skipped.
 
 mod account;
+mod agent;
 mod arguments;
 mod audit;
 mod catalog;
@@ -76,6 +77,9 @@ enum Command {
     /// Back up into a repository and restore from it; on the server, bring a vault back to what it was
     #[command(subcommand)]
     Vault(vault::Command),
+    /// Back up this machine: register it, run the agent, see how it is
+    #[command(subcommand)]
+    Agent(agent::Command),
     /// Tell the store that the clock is right
     #[command(subcommand)]
     Clock(clock::Command),
@@ -116,7 +120,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
 
 /// The one definition of commands and flags: help, completions and man pages come from it.
 fn definition() -> clap::Command {
-    <Cli as clap::CommandFactory>::command().mut_subcommand("vault", vault::hide_settings)
+    <Cli as clap::CommandFactory>::command().mut_subcommand("vault", vault::hide_settings).mut_subcommand("agent", agent::hide_settings)
 }
 
 impl Cli {
@@ -130,6 +134,7 @@ impl Cli {
             Some(Command::Catalog(command)) => catalog::run(command, &settings, console),
             Some(Command::Fleet(command)) => fleet::run(command, &settings, console),
             Some(Command::Vault(command)) => vault::run(command, &settings, console),
+            Some(Command::Agent(command)) => agent::run(command, &settings, console),
             Some(Command::Clock(command)) => clock::run(command, &settings, console),
             Some(Command::Config(command)) => config::run(command, &settings, console),
             Some(Command::Completions(completions)) => completions.run(console),

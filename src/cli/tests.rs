@@ -73,6 +73,8 @@ fn commands_of_the_server_are_understood() {
         "strongroom user disable ada",
         "strongroom user enable ada",
         "strongroom user remove ada --yes",
+        "strongroom agent run",
+        "strongroom agent run --state /srv/agent --allow-scripts --limit-upload 100 --limit-download 200 --no-nice --log-level debug",
         "strongroom vault init -r /srv/vault --repository-version 1",
         "strongroom vault backup /etc /srv -r /srv/vault -e '*.o' -x --tag a,b -H db1 -f -n --compression max --json",
         "strongroom vault backup --files-from - --repo /srv/vault --cacert ca.pem --limit-upload 100 --retry-lock 2h",
@@ -88,6 +90,13 @@ fn commands_of_the_server_are_understood() {
         "strongroom vault key passwd --new-password-file new",
         "strongroom vault unlock --remove-all --pin 00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff",
         "strongroom vault revive Y21R3P --at 2026-11-20",
+        "strongroom agent register --server https://backup.example --user ada",
+        "strongroom agent register --server https://backup.example:8443 --user ada --datacenter DFW --take-over 4101 --cacert ca.pem",
+        "strongroom agent register --server https://backup.example --user ada --state /srv/agent --driveclient-files --passphrase-file p",
+        "strongroom agent register --server https://backup.example --user ada --driveclient-files=/srv/driveclient --json",
+        "strongroom agent status --state /srv/agent --json",
+        "strongroom agent set --server https://backup.example --pin 00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff --force",
+        "strongroom agent set --passphrase-file p",
         "strongroom check --account Y21R3P --quick",
         "strongroom catalog rebuild",
         "strongroom catalog backup copy.db",
@@ -128,6 +137,13 @@ fn wrong_usage_ends_with_2() {
         "strongroom vault snapshots -r a --repository-file b",
         "strongroom vault snapshots --ca-file a --pin 00",
         "strongroom vault key",
+        "strongroom agent",
+        "strongroom agent register --user ada",
+        "strongroom agent register --server https://backup.example",
+        "strongroom agent register --server https://ada:key@backup.example --user ada",
+        "strongroom agent register --server https://backup.example --user ada --take-over web-a",
+        "strongroom agent register --server https://backup.example --user ada --ca-file a --pin 00",
+        "strongroom agent set --server backup.example",
         "strongroom catalog backup",
         "strongroom completions tcl",
     ] {
@@ -155,6 +171,8 @@ fn the_settings_of_a_server_are_in_no_help_of_a_client() {
     );
     let revive = parsed("strongroom vault revive --help").err().expect("help").to_string();
     assert!(revive.contains("--header-seconds"), "{revive}");
+    let register = parsed("strongroom agent register --help").err().expect("help").to_string();
+    assert!(register.contains("--take-over") && !register.contains("--header-seconds"), "{register}");
     // What is given all the same is heard.
     let cli = parsed("strongroom vault snapshots --header-seconds=7").expect("good");
     assert_eq!(cli.settings.flags.values.get("header_seconds").map(String::as_str), Some("7"));

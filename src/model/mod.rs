@@ -5,6 +5,7 @@
 pub mod access;
 pub mod account;
 pub mod agent;
+pub mod agent_status;
 pub mod configuration;
 pub mod digest;
 pub mod file_name;

@@ -41,6 +41,7 @@ pub mod index;
 pub mod keys;
 /// Who may work on a repository at the same time.
 pub mod lock;
+mod nameless;
 /// Blobs, put together.
 pub mod pack;
 mod pack_table;

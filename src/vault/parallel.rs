@@ -1,7 +1,9 @@
-//! The same work on each of a list, by several threads. The first error ends it: no item is begun after that.
+//! The same work on each of a list, by several threads. The first error or panic ends it: no item is begun after that.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
+use std::thread::ScopedJoinHandle;
 
 use super::error::Error;
 
@@ -9,6 +11,7 @@ use super::error::Error;
 pub(super) fn for_each<T: Sync>(items: &[T], threads: usize, work: impl Fn(&T) -> Result<(), Error> + Sync) -> Result<(), Error> {
     let next = AtomicUsize::new(0);
     let take_some = || {
+        let _end = OnPanic(|| next.store(items.len(), Ordering::Relaxed));
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
             if let Err(error) = work(item) {
                 next.store(items.len(), Ordering::Relaxed);
@@ -19,10 +22,25 @@ pub(super) fn for_each<T: Sync>(items: &[T], threads: usize, work: impl Fn(&T) -
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.min(items.len())).map(|_| scope.spawn(take_some)).collect();
-        // All are waited for, and a panic goes on in the caller.
-        let results: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
-        results.into_iter().try_for_each(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        join_all(workers).into_iter().collect()
     })
+}
+
+/// Waits for all of them. The first one's panic goes on in the caller: what the others wait for must have been seen to, by [`OnPanic`].
+pub(super) fn join_all<T>(threads: Vec<ScopedJoinHandle<'_, T>>) -> Vec<T> {
+    let results: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
+    results.into_iter().map(|result| result.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+}
+
+/// What is done where a thread panics while it holds this: so that others do not wait for it.
+pub(super) struct OnPanic<F: FnMut()>(pub F);
+
+impl<F: FnMut()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
 }
 
 /// Bytes that several threads may hold at once. Who needs more than all of them waits until nobody holds any.
@@ -91,6 +109,14 @@ mod tests {
         begun.store(0, Ordering::Relaxed);
         assert!(for_each(&items, 1, |_| Err(begun.fetch_add(1, Ordering::Relaxed)).map_err(|_| Error::Cancelled)).is_err());
         assert_eq!(begun.into_inner(), 1);
+        let begun = AtomicUsize::new(0);
+        let work = |_: &usize| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            panic!("the work")
+        };
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| for_each(&items, 2, work)));
+        assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"the work"));
+        assert!(begun.into_inner() <= 2);
     }
 
     #[test]

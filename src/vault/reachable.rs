@@ -10,6 +10,7 @@ use super::error::Error;
 use super::id::Id;
 use super::index::Index;
 use super::pack::BlobKind;
+use super::parallel::join_all;
 use super::repository::Repository;
 use super::tree::{Content, Tree};
 
@@ -53,8 +54,7 @@ pub(super) fn visit_trees(
     }
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| walk.read_some(&visit))).collect();
-        let results: Vec<_> = readers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
-        results.into_iter().try_for_each(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        join_all(readers).into_iter().collect()
     })
 }
 

@@ -1,5 +1,7 @@
 //! An open repository: its files, opened and checked. What is read is compared with the SHA-256 that is its name before anybody sees it.
 
+mod init;
+
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +17,7 @@ use super::index::file::{self, IndexedPack};
 use super::index::{Index, Place};
 use super::keys::{KeyFile, Maker, Password};
 use super::pack::BlobKind;
+use super::parallel::join_all;
 use super::tree::Tree;
 
 /// What an index, snapshot or lock may be at most when it is decompressed.
@@ -45,42 +48,16 @@ pub struct LoadedIndex {
 }
 
 impl Repository {
-    /// Makes a repository. [`Error::AlreadyExists`] where one is; nothing is changed then.
-    pub fn init(backend: Box<dyn Backend>, password: &Password, version: Version, maker: Maker) -> Result<Self, Error> {
-        match backend.size_bytes(Name::Config) {
-            Ok(_) => return Err(Error::AlreadyExists(backend.location())),
-            Err(Error::NotFound(_)) => {}
-            Err(error) => return Err(error),
-        }
-        backend.create()?;
-        if !backend.list(Kind::Key)?.is_empty() {
-            return Err(Error::AlreadyExists(backend.location()));
-        }
-        let master = KeyBytes::random();
-        let key_file = KeyFile::new(&master, password, maker).to_bytes();
-        let key = Id::of(&key_file);
-        let config = Config::random(version);
-        let sealer = Sealer::new(&master);
-        // The key first: a configuration makes the repository, and nobody could open one without a key.
-        backend.save(Name::Of(Kind::Key, key), key_file.into())?;
-        backend.save(Name::Config, sealer.seal(&config.to_bytes()).into())?;
-        Ok(Self { backend, config, sealer, master, key })
-    }
-
-    /// Opens with the first key that the password opens, trying all. [`Error::NoRepository`], [`Error::WrongPassword`],
-    /// [`Error::Unsupported`].
+    /// Opens with the first key that the password and the configuration open with, trying all. [`Error::NoRepository`],
+    /// [`Error::WrongPassword`], [`Error::Unsupported`].
     pub fn open(backend: Box<dyn Backend>, password: &Password) -> Result<Self, Error> {
-        let sealed_config = match backend.read(Name::Config, None) {
+        let sealed = match backend.read(Name::Config, None) {
             Ok(bytes) => bytes,
             Err(Error::NotFound(_)) => return Err(Error::NoRepository(backend.location())),
             Err(error) => return Err(error),
         };
-        let (key, master) = find_key(&*backend, password)?;
-        let sealer = Sealer::new(&master);
-        let mut sealed_config = sealed_config.to_vec();
-        let plain = sealer.open_in_place(&mut sealed_config).map_err(|error| Error::damaged("config", error.to_string()))?;
-        let config = Config::parse(plain)?;
-        Ok(Self { backend, config, sealer, master, key })
+        let (key, master, config) = open_config(&*backend, &sealed, password)?;
+        Ok(Self { backend, config, sealer: Sealer::new(&master), master, key })
     }
 
     pub const fn config(&self) -> &Config {
@@ -186,7 +163,7 @@ impl Repository {
         };
         std::thread::scope(|scope| {
             let readers: Vec<_> = (0..READERS.min(files.len())).map(|_| scope.spawn(read_some)).collect();
-            readers.into_iter().try_for_each(|reader| reader.join().expect("a reader of indexes does not panic"))
+            join_all(readers).into_iter().collect::<Result<(), Error>>()
         })?;
         Ok(loaded.into_inner().expect("nothing panics while it holds the index").0)
     }
@@ -242,22 +219,31 @@ impl Repository {
     }
 }
 
-/// The key that a password opens. Whoever may write can add keys that are none: those are passed over.
-fn find_key(backend: &dyn Backend, password: &Password) -> Result<(Id, KeyBytes), Error> {
-    for listed in backend.list(Kind::Key)? {
-        let bytes = match backend.read(Name::Of(Kind::Key, listed.id), None) {
-            Ok(bytes) => bytes,
-            Err(Error::NotFound(_) | Error::Damaged { .. }) => continue,
-            Err(error) => return Err(error),
-        };
-        if Id::of(&bytes) != listed.id {
-            continue;
-        }
-        if let Ok(master) = KeyFile::parse(&bytes, &listed.id).and_then(|file| file.open(password)) {
-            return Ok((listed.id, master));
+/// What a sealed configuration says, and the key that it opens with.
+fn open_config(backend: &dyn Backend, sealed: &[u8], password: &Password) -> Result<(Id, KeyBytes, Config), Error> {
+    let mut failed = None;
+    for opened in opened_keys(backend, password)? {
+        let (key, master) = opened?;
+        match Sealer::new(&master).open_in_place(&mut sealed.to_vec()) {
+            Ok(plain) => return Ok((key, master, Config::parse(plain)?)),
+            // The key of an `init` that came too late, or the configuration is damaged.
+            Err(error) => failed = Some(Error::damaged("config", error.to_string())),
         }
     }
-    Err(Error::WrongPassword)
+    Err(failed.unwrap_or(Error::WrongPassword))
+}
+
+/// The keys that a password opens, one after the other. Whoever may write can add keys that are none: those are passed over.
+fn opened_keys(backend: &dyn Backend, password: &Password) -> Result<impl Iterator<Item = Result<(Id, KeyBytes), Error>>, Error> {
+    Ok(backend.list(Kind::Key)?.into_iter().filter_map(move |listed| {
+        let bytes = match backend.read(Name::Of(Kind::Key, listed.id), None) {
+            Ok(bytes) => bytes,
+            Err(Error::NotFound(_) | Error::Damaged { .. }) => return None,
+            Err(error) => return Some(Err(error)),
+        };
+        let file = (Id::of(&bytes) == listed.id).then(|| KeyFile::parse(&bytes, &listed.id))?;
+        file.and_then(|file| file.open(password)).ok().map(|master| Ok((listed.id, master)))
+    }))
 }
 
 fn damaged(kind: Kind, id: Id, why: impl Into<String>) -> Error {

@@ -10,7 +10,9 @@ use super::backend::{Kind, Name};
 use super::error::Error;
 use super::id::Id;
 use super::index::file::IndexedPack;
+use super::lock::Guard;
 use super::pack::{BlobKind, Builder, FinishedPack};
+use super::parallel::{OnPanic, join_all};
 use super::repository::Repository;
 
 /// Packs that are being stored at once. Beside them there is one of chunks and one of trees that are being put together.
@@ -23,6 +25,7 @@ const INDEX_AGE: Duration = Duration::from_secs(300);
 /// Where blobs are handed in. Made by [`write_packs`].
 pub struct PackWriter<'a> {
     repository: &'a Repository,
+    guard: Option<&'a Guard>,
     data: Mutex<Builder>,
     trees: Mutex<Builder>,
     /// Memory of packs that are stored.
@@ -60,21 +63,33 @@ pub struct Stored {
 }
 
 /// Runs `work` beside threads that store what it hands in. When this returns `Ok`, all of it is on stable storage and in an index. After
-/// an error of `work` (a cancel, above all) what is stored so far is in an index, too, and what was being put together is dropped.
-pub fn write_packs<T>(repository: &Repository, work: impl FnOnce(&PackWriter<'_>) -> Result<T, Error>) -> Result<(T, Stored), Error> {
-    let writer = PackWriter::new(repository);
+/// an error of `work` or of the place (a cancel, above all) what is stored so far is in an index, too, as far as the place still takes
+/// one; what was being put together is dropped.
+///
+/// An index file is written only as long as `guard`, where there is one, is held: after that somebody may have removed packs that no
+/// index names, and later runs would believe them to be there. Then it is [`Error::Cancelled`].
+pub fn write_packs<T>(
+    repository: &Repository,
+    guard: Option<&Guard>,
+    work: impl FnOnce(&PackWriter<'_>) -> Result<T, Error>,
+) -> Result<(T, Stored), Error> {
+    let writer = PackWriter::new(repository, guard);
     let done = std::thread::scope(|scope| {
-        for _ in 0..UPLOADS {
-            scope.spawn(|| writer.store_packs());
-        }
+        let threads = (0..UPLOADS).map(|_| scope.spawn(|| writer.store_packs())).collect();
+        let stop = OnPanic(|| writer.stop());
         let done = work(&writer).and_then(|value| writer.flush().map(|()| value));
+        drop(stop);
         writer.close();
+        join_all(threads);
         done
     });
-    if let Some(error) = writer.error.lock().expect(NO_PANIC).take() {
+    let failed = writer.error.lock().expect(NO_PANIC).take();
+    // A place that is away would only be waited for once more.
+    let indexed = if matches!(failed, Some(Error::Unavailable { .. })) { Ok(()) } else { writer.save_index(true) };
+    if let Some(error) = failed {
         return Err(error);
     }
-    writer.save_index(true)?;
+    indexed?;
     let (packs, bytes) = (writer.stored_packs.load(Ordering::Relaxed), writer.stored_bytes.load(Ordering::Relaxed));
     done.map(|value| (value, Stored { packs, bytes }))
 }
@@ -82,9 +97,10 @@ pub fn write_packs<T>(repository: &Repository, work: impl FnOnce(&PackWriter<'_>
 const NO_PANIC: &str = "nothing panics while it holds this";
 
 impl<'a> PackWriter<'a> {
-    fn new(repository: &'a Repository) -> Self {
+    fn new(repository: &'a Repository, guard: Option<&'a Guard>) -> Self {
         Self {
             repository,
+            guard,
             data: Mutex::new(Builder::new(BlobKind::Data)),
             trees: Mutex::new(Builder::new(BlobKind::Tree)),
             free: Mutex::default(),
@@ -158,8 +174,17 @@ impl<'a> PackWriter<'a> {
         self.changed.notify_all();
     }
 
+    /// Nothing more is stored, after what is being stored now.
+    fn stop(&self) {
+        let waiting = self.waiting.lock();
+        self.is_stopped.store(true, Ordering::Relaxed);
+        drop(waiting);
+        self.changed.notify_all();
+    }
+
     /// What each of the storing threads does, until no more can come.
     fn store_packs(&self) {
+        let _stop = OnPanic(|| self.stop());
         while let Some(pack) = self.next_pack() {
             let stored = self.store(pack);
             let mut waiting = self.waiting.lock().expect(NO_PANIC);
@@ -208,9 +233,19 @@ impl<'a> PackWriter<'a> {
         if !is_due || unindexed.packs.is_empty() {
             return Ok(());
         }
-        let packs = std::mem::take(&mut unindexed.packs);
-        (unindexed.blobs, unindexed.since) = (0, Instant::now());
+        let (packs, blobs) = (std::mem::take(&mut unindexed.packs), std::mem::take(&mut unindexed.blobs));
+        unindexed.since = Instant::now();
         drop(unindexed);
-        self.repository.save_index(&packs).map(drop)
+        let saved = match self.guard {
+            Some(guard) if !guard.is_held() => Err(Error::Cancelled),
+            _ => self.repository.save_index(&packs).map(drop),
+        };
+        if saved.is_err() {
+            // The end of the run tries it once more.
+            let mut unindexed = self.unindexed.lock().expect(NO_PANIC);
+            unindexed.blobs += blobs;
+            unindexed.packs.extend(packs);
+        }
+        saved
     }
 }

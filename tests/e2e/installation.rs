@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::support::figure::figure;
 use crate::support::{SOON, eventually, program, skip};
 
 fn read(file: &str) -> String {
@@ -120,17 +121,53 @@ fn what_readme_and_unit_say_works_as_pasted() {
     machine.paste("sudo -u strongroom strongroom user remove bob --yes");
 }
 
-#[test]
-fn systemd_understands_the_unit() {
-    let Some(analyze) = program(&["systemd-analyze"]) else { return skip("systemd-analyze is not installed") };
+/// The units, each with the worst exposure that `systemd-analyze security` may give it.
+const UNITS: [(&str, f64); 2] = [("strongroom.service", 2.0), ("strongroom-agent.service", 4.0)];
+
+/// What systemd-analyze says of a unit, with the machine's binary in its place.
+fn analyzed(analyze: &Path, arguments: &[&str], unit: &str) -> String {
     let machine = Machine::new();
     let installed = machine.root.path().join("usr/local/bin/strongroom");
     std::fs::copy(env!("CARGO_BIN_EXE_strongroom"), &installed).expect("the binary is copied");
-    let unit = read("deploy/strongroom.service").replace("/usr/local/bin/strongroom", &installed.display().to_string());
-    let file = machine.root.path().join("strongroom.service");
-    std::fs::write(&file, unit).expect("the unit is written");
-    let output = Command::new(analyze).args(["verify", "--man=no"]).arg(&file).output().expect("systemd-analyze runs");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let mine: Vec<&str> = said.lines().filter(|line| line.contains("strongroom")).collect();
-    assert!(mine.is_empty(), "{said}");
+    let text = read(&format!("deploy/{unit}")).replace("/usr/local/bin/strongroom", &installed.display().to_string());
+    let file = machine.root.path().join(unit);
+    std::fs::write(&file, text).expect("the unit is written");
+    let output = Command::new(analyze).args(arguments).arg(&file).output().expect("systemd-analyze runs");
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn systemd_understands_the_units_and_finds_them_hardened() {
+    let Some(analyze) = program(&["systemd-analyze"]) else { return skip("systemd-analyze is not installed") };
+    for (unit, worst) in UNITS {
+        let said = analyzed(&analyze, &["verify", "--man=no"], unit);
+        let mine: Vec<&str> = said.lines().filter(|line| line.contains("strongroom")).collect();
+        assert!(mine.is_empty(), "{said}");
+        let said = analyzed(&analyze, &["security", "--offline=true", "--no-pager"], unit);
+        let exposure = said.lines().find_map(|line| line.split_once("Overall exposure level for ")?.1.split_once(": "));
+        let exposure = exposure.and_then(|(_, level)| level.split_whitespace().next()?.parse::<f64>().ok());
+        let exposure = exposure.unwrap_or_else(|| panic!("{said}"));
+        assert!(exposure <= worst, "{unit} is at {exposure}: {said}");
+        figure("A6", &format!("exposure of {unit}"), &format!("{exposure} of 10 (systemd-analyze security)"), None);
+    }
+}
+
+/// What would make backups incomplete or restores fail is not in the agent's unit, and what it needs is.
+#[test]
+fn the_agents_unit_reads_everything_and_restores_anywhere() {
+    let unit = read("deploy/strongroom-agent.service");
+    let settings: Vec<(&str, &str)> = unit.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('=')).collect();
+    let all = |name: &str| settings.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value).collect::<Vec<_>>().join(" ");
+    for hides in
+        ["ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateUsers", "ProtectKernelModules", "RestrictSUIDSGID"]
+    {
+        assert_eq!(all(hides), "", "{hides}");
+    }
+    assert!(!settings.iter().any(|(name, _)| name.ends_with("Paths") || *name == "User"), "{settings:?}");
+    for capability in ["DAC_READ_SEARCH", "DAC_OVERRIDE", "CHOWN", "FOWNER", "FSETID", "MKNOD", "SETFCAP"] {
+        assert!(all("CapabilityBoundingSet").split(' ').any(|known| known == format!("CAP_{capability}")), "{capability}");
+    }
+    assert_eq!((all("Type"), all("ExecStart")), ("notify".to_owned(), "/usr/local/bin/strongroom agent run".to_owned()));
+    assert!(all("TimeoutStopSec").parse::<u64>().is_ok_and(|seconds| seconds >= 60), "it ends in its own time");
+    assert_eq!((all("StateDirectory"), all("StateDirectoryMode")), ("strongroom-agent".to_owned(), "0700".to_owned()));
 }

@@ -13,13 +13,13 @@ use crate::support::user::User;
 use crate::support::{skip, skip_without_root};
 
 /// Where `tests/run` puts the client and what it needs.
-fn library() -> PathBuf {
+pub fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/rcbu")
 }
 
-fn python() -> Command {
+pub fn python(script: &str) -> Command {
     let mut command = Command::new("python3");
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/rcbu/repertoire.py"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/rcbu").join(script));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("PYTHONPATH", library());
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
@@ -87,7 +87,7 @@ fn go_through(server: &TestServer) {
     let user = User::add(server, "ada", &["--tenant", "5501"]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (private, public) = (folder.path().join("private.pem"), folder.path().join("public.pem"));
-    let made = python().arg("key").args([&private, &public]).output().expect("python runs");
+    let made = python("repertoire.py").arg("key").args([&private, &public]).output().expect("python runs");
     let modulus = String::from_utf8(made.stdout).expect("digits").trim().to_owned();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let agent = TestAgent::register_with(&Api::of(&user), "web-a", &json!({"public_key": {"modulus_hex": modulus, "exponent": 65537}}));
@@ -98,8 +98,13 @@ fn go_through(server: &TestServer) {
     let private = if published.is_some() { private.to_str().expect("a path") } else { "" };
     let origin = server.site().origin();
     let arguments = ["run", &origin, &user.name, &user.api_key, &user.password, &agent.id.to_string(), private];
-    let mut client =
-        python().args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("python runs");
+    let mut client = python("repertoire.py")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python runs");
     let mut answers = client.stdin.take().expect("it is piped");
     let mut is_done = false;
     for line in BufReader::new(client.stdout.take().expect("it is piped")).lines() {

@@ -189,6 +189,14 @@ impl<'a> Call<'a> {
 
     /// Each path is one name below a descriptor of a folder in the target, or a descriptor's own.
     fn is_below(&self, target: &Path, open: &BTreeMap<String, String>) -> bool {
+        // What has no name yet is linked by its descriptor's own.
+        if let Some((first, rest)) = self.arguments.strip_prefix("AT_FDCWD<").and_then(|_| self.arguments.split_once("\", "))
+            && self.name == "linkat"
+            && !rest.starts_with("AT_FDCWD")
+        {
+            let linked = Call { name: "fchmodat", arguments: &format!("{first}\"") };
+            return linked.is_below(target, open) && Call { name: "mkdirat", arguments: rest }.is_below(target, open);
+        }
         let mut folders = Vec::new();
         for part in self.arguments.split(", ") {
             if let Some((number, path)) = part.split_once('<')
@@ -225,6 +233,12 @@ fn calls_that_name_something_outside_are_seen() {
         (r#"9 linkat(4</t/target>, "x", 5</t/target/y>, "z", 0) = 0"#, true),
         (r#"9 linkat(4</t/target>, "x", 5</t/outside>, "z", 0) = 0"#, false),
         (r#"9 linkat(4</t/target>, "x", AT_FDCWD</t>, "/t/z", 0) = 0"#, false),
+        (r#"9 linkat(8</t/target/#1>(deleted), "", 4</t/target>, "x", AT_EMPTY_PATH) = 0"#, true),
+        (r#"9 linkat(7</t/outside>, "", 4</t/target>, "x", AT_EMPTY_PATH) = 0"#, false),
+        (r#"9 linkat(AT_FDCWD</t>, "/proc/self/fd/8", 4</t/target>, "x", AT_SYMLINK_FOLLOW) = 0"#, true),
+        (r#"9 linkat(AT_FDCWD</t>, "/proc/self/fd/7", 4</t/target>, "x", AT_SYMLINK_FOLLOW) = 0"#, false),
+        (r#"9 linkat(AT_FDCWD</t>, "/proc/self/fd/8", 4</t/outside>, "x", AT_SYMLINK_FOLLOW) = 0"#, false),
+        (r#"9 linkat(AT_FDCWD</t>, "/proc/self/fd/8", AT_FDCWD</t>, "x", AT_SYMLINK_FOLLOW) = 0"#, false),
         (r#"9 renameat2(4</t/target>, "x", 4</t/target>, "../z", 0) = 0"#, false),
         (r#"9 symlinkat("../outside", 4</t/target>, "x") = 0"#, true),
         (r#"9 symlinkat("x", 4</t/target>, "../outside/x") = 0"#, false),

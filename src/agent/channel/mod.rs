@@ -29,6 +29,7 @@ use crate::vault::error::Error;
 use crate::wire::channel::MAX_BODY_BYTES;
 use crate::wire::channel::run::RunReport;
 use crate::wire::channel::startup::{Started, Startup};
+use crate::wire::channel::status::Status;
 use crate::wire::channel::work::{Run, Work};
 
 /// A server that does not move a byte for so long is not there.
@@ -106,6 +107,11 @@ impl Channel {
         let started: Started = self.post("startup", startup)?;
         self.incarnation.store(started.incarnation, Ordering::Relaxed);
         Ok(started)
+    }
+
+    /// How this machine is backed up. It needs no start-up before, and is no sign of life of the agent.
+    pub fn status(&self) -> Result<Status, CallError> {
+        read(&self.ask(Method::GET, "status", None::<&()>)?)
     }
 
     /// What is wanted; `None` where it is still what `known` is the tag of after `wait`. [`CallError::Conflict`]: a newer process is up.

@@ -16,7 +16,7 @@ pub use cleanup::clean_up;
 pub use item_errors::ItemErrors;
 pub use passphrase::{answer, make_generation};
 pub use reasons::{reason, sentence, told};
-pub use reporter::{Counted, Reporter};
+pub use reporter::{Counted, Hears, Reporter, Watch};
 pub use restore::restore;
 
 use super::Settings;

@@ -67,14 +67,19 @@ impl Vaults {
         }
         let kept = self.state.passphrases().all();
         let kept = kept.map_err(|error| Error::Local { path: "passphrase".to_owned(), source: std::io::Error::other(error) })?;
-        Ok(kept.iter().map(|passphrase| Password::new(passphrase)).collect())
+        Ok(kept.iter().map(Password::new).collect())
     }
 
     /// Opens a generation of the agent's own vault. [`Error::WrongPassword`] where there is nothing that opens it,
     /// [`Error::NoRepository`] where its `config` is gone.
     pub fn open_own(&self, generation: &Generation, leash: &Leash) -> Result<Repository, Error> {
+        self.open_own_through(generation, leash, &|place| place)
+    }
+
+    /// As [`Self::open_own`]; all calls go through what `through` puts before the place.
+    pub fn open_own_through(&self, generation: &Generation, leash: &Leash, through: Through<'_>) -> Result<Repository, Error> {
         for password in self.passwords(generation)? {
-            match Repository::open(self.own(generation.number, leash)?, &password) {
+            match Repository::open(through(self.own(generation.number, leash)?), &password) {
                 Err(Error::WrongPassword) => {}
                 opened => return opened,
             }
@@ -82,6 +87,9 @@ impl Vaults {
         Err(Error::WrongPassword)
     }
 }
+
+/// Puts something before a place, such as what counts its calls.
+pub type Through<'a> = &'a dyn Fn(Box<dyn Backend>) -> Box<dyn Backend>;
 
 /// Who makes keys and locks: root of this machine.
 pub fn maker() -> Maker {

@@ -75,12 +75,17 @@ fn typed(question: &str, console: &mut Console) -> Result<String, Failure> {
         let failure = Failure::usage("no password is given, and there is no terminal to ask for it");
         return Err(failure.with_hint("name a file with --password-file, or set STRONGROOM_PASSWORD"));
     }
+    hidden(question, console)
+}
+
+/// Asks on the terminal, which does not show what is typed; an empty line is wrong usage.
+pub fn hidden(question: &str, console: &mut Console) -> Result<String, Failure> {
     console.prompt(question);
     let line = hidden_line();
     console.note("");
-    let line = line.map_err(|error| Failure::because("cannot read the password from the terminal", &error))?;
+    let line = line.map_err(|error| Failure::because("cannot read from the terminal", &error))?;
     match line.strip_suffix('\n') {
-        Some("") => Err(Failure::usage("the password is empty")),
+        Some("") => Err(Failure::usage("what was typed is empty")),
         Some(password) => Ok(password.to_owned()),
         None => Err(Failure::new("cancelled")),
     }

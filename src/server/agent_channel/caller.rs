@@ -21,7 +21,19 @@ const INCARNATION: &str = "strongroom-incarnation";
 /// The agent of the key that was sent. Unknown keys are 401, and slowed down as wrong passwords are; a deleted agent is 410 with its id.
 pub async fn agent(head: &RequestHead) -> Result<Agent, ApiFault> {
     let Some(key) = key(head.headers()) else { return Err(refused(head)) };
-    match head.context.store.agent_of_key(&key).await? {
+    let found = head.context.store.agent_of_key(&key).await?;
+    admitted(head, found)
+}
+
+/// The same, of a call that comes beside the agent's own process: it does not say that there is one.
+pub async fn beside(head: &RequestHead) -> Result<Agent, ApiFault> {
+    let Some(key) = key(head.headers()) else { return Err(refused(head)) };
+    let found = head.context.store.owner_of_key(&key).await?;
+    admitted(head, found)
+}
+
+fn admitted(head: &RequestHead, found: AgentKey) -> Result<Agent, ApiFault> {
+    match found {
         AgentKey::Open(agent) => {
             is_of_agent();
             Ok(*agent)

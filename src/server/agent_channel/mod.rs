@@ -1,7 +1,7 @@
 //! What our agent calls, below `/agent/v1/`: registration, start-up, the long poll, reports, and the repository API on its own vault or, for
 //! a restore, on another one as it was.
 //!
-//! The agent's key is its one secret here and comes as a Bearer token. Every call is a heartbeat. 401 says nothing of whether an agent
+//! The agent's key is its one secret here and comes as a Bearer token. Every call but `status` is a heartbeat. 401 says nothing of whether an agent
 //! exists (an older catalog may not know it yet); only 410 with the agent's own id means that it was deleted.
 
 mod caller;
@@ -10,6 +10,7 @@ mod register;
 mod requests;
 mod runs;
 mod startup;
+mod status;
 mod vault;
 mod work;
 
@@ -45,11 +46,12 @@ async fn answered(head: &RequestHead, body: &mut RequestBody) -> Answer {
         (&Method::POST, ["register"]) => register::register(head, body).await,
         (&Method::POST, ["startup"]) => startup::start(head, body).await,
         (&Method::GET, ["work"]) => work::show(head).await,
+        (&Method::GET, ["status"]) => status::show(head).await,
         (&Method::POST, ["runs", run]) => runs::report(head, id(run)?, body).await,
         (&Method::POST, ["requests", guid]) => requests::report(head, guid, body).await,
         (&Method::POST, ["generations", number]) => requests::report_generation(head, id(number)?).await,
         (_, ["register" | "startup"] | ["runs" | "requests" | "generations", _]) => Err(ApiFault::bad_method("POST")),
-        (_, ["work"]) => Err(ApiFault::bad_method("GET")),
+        (_, ["work" | "status"]) => Err(ApiFault::bad_method("GET")),
         _ => Err(ApiFault::no_path()),
     }
 }

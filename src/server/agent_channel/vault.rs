@@ -85,7 +85,7 @@ async fn may_delete(head: &RequestHead, agent: &Agent) -> Result<(), ApiError> {
         DeleteVerdict::Allowed => return Ok(()),
         DeleteVerdict::NothingOrdered => "An agent deletes nothing of its vault unless a cleanup that the server ordered is under way.",
         DeleteVerdict::Never => "This is never deleted, or the cleanup was not told to forget it.",
-        DeleteVerdict::Halted => "The cleanup has hidden half of the vault: it goes on after `strongroom fleet accept` on the server.",
+        DeleteVerdict::Halted => crate::wire::channel::CLEANUP_IS_HALTED,
     };
     Err(ApiError::new(StatusCode::FORBIDDEN, text))
 }

@@ -33,6 +33,7 @@ pub mod restore_start;
 pub mod restores;
 mod run_rows;
 pub mod startup;
+mod status;
 mod tick;
 mod vanished;
 pub mod vault_secret;

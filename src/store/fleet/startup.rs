@@ -49,28 +49,32 @@ pub struct KnownSnapshot {
 }
 
 impl Store {
-    /// Looks a key up and notes that its agent lives. An agent that was deleted stays open while a run of it is live.
+    /// Looks a key up and notes that its agent lives.
     pub async fn agent_of_key(&self, key: &SecretHash) -> Result<AgentKey> {
-        let key = *key;
-        let found = self
-            .read(move |connection| {
-                let Some(agent) = agents_where(connection, "key = $1", &[key.as_bytes()[..].into()])?.pop() else {
-                    return Ok(AgentKey::Unknown);
-                };
-                if agent.deleted_at.is_some()
-                    && connection.query("SELECT id FROM runs WHERE agent = $1 AND live = 1 LIMIT 1", &[agent.id.into()])?.is_empty()
-                {
-                    return Ok(AgentKey::Deleted(agent.id));
-                }
-                Ok(AgentKey::Open(Box::new(agent)))
-            })
-            .await?;
+        let found = self.owner_of_key(key).await?;
         if let AgentKey::Open(agent) = &found
             && self.now().micros_since(agent.seen_at) >= HEARTBEAT_MICROS
         {
             self.note_life(agent.id).await?;
         }
         Ok(found)
+    }
+
+    /// Looks a key up. An agent that was deleted stays open while a run of it is live.
+    pub async fn owner_of_key(&self, key: &SecretHash) -> Result<AgentKey> {
+        let key = *key;
+        self.read(move |connection| {
+            let Some(agent) = agents_where(connection, "key = $1", &[key.as_bytes()[..].into()])?.pop() else {
+                return Ok(AgentKey::Unknown);
+            };
+            if agent.deleted_at.is_some()
+                && connection.query("SELECT id FROM runs WHERE agent = $1 AND live = 1 LIMIT 1", &[agent.id.into()])?.is_empty()
+            {
+                return Ok(AgentKey::Deleted(agent.id));
+            }
+            Ok(AgentKey::Open(Box::new(agent)))
+        })
+        .await
     }
 
     async fn note_life(&self, agent: i64) -> Result<()> {

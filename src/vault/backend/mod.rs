@@ -34,13 +34,17 @@ pub fn open(location: &Location, options: &Options) -> Result<Box<dyn Backend>, 
     })
 }
 
-/// As [`open`], for work under a lock: the lock can be removed even after the work was cancelled. That is tried for some seconds.
+/// As [`open`], for work under a lock. Also after the work was cancelled, an index file can be saved until twenty seconds later, so that
+/// what is stored already serves the next run; and the lock can be removed, which is tried for some seconds.
 pub fn open_for_work(location: &Location, options: &Options) -> Result<Box<dyn Backend>, Error> {
     const LONGEST: Duration = Duration::from_secs(10);
-    let work = open(location, options)?;
     let retries = Retries { in_all: LONGEST, longest_asked: LONGEST, ..options.retries };
-    let unhurried = Options { cancel: Cancel::default(), idle: LONGEST, retries, ..options.clone() };
-    Ok(Box::new(parting::Parting { work, parting: open(location, &unhurried)? }))
+    let unhurried = |cancel| open(location, &Options { cancel, idle: LONGEST, retries, ..options.clone() });
+    Ok(Box::new(parting::Parting {
+        work: open(location, options)?,
+        index: unhurried(options.cancel.after(2 * LONGEST))?,
+        lock: unhurried(Cancel::default())?,
+    }))
 }
 
 /// The kinds of files that are named by their SHA-256, in the order in which `restic` lists them.

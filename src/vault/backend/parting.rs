@@ -1,4 +1,5 @@
-//! A place whose calls can be cancelled, all but the one that must still work then: removing the lock of the work that was cancelled.
+//! A place whose calls can be cancelled, all but the two that must still work then: saving an index file of what is stored already, and
+//! removing the lock of the work that was cancelled.
 
 use std::ops::Range;
 
@@ -7,11 +8,13 @@ use bytes::Bytes;
 use super::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
 
-/// One place, reached in two ways.
+/// One place, reached in three ways.
 pub(super) struct Parting {
     pub work: Box<dyn Backend>,
+    /// What a cancel ends a while later.
+    pub index: Box<dyn Backend>,
     /// What no [`crate::vault::cancel::Cancel`] ends.
-    pub parting: Box<dyn Backend>,
+    pub lock: Box<dyn Backend>,
 }
 
 impl Backend for Parting {
@@ -36,12 +39,15 @@ impl Backend for Parting {
     }
 
     fn save(&self, name: Name, bytes: Bytes) -> Result<(), Error> {
-        self.work.save(name, bytes)
+        match self.work.save(name, bytes.clone()) {
+            Err(Error::Cancelled) if matches!(name, Name::Of(Kind::Index, _)) => self.index.save(name, bytes),
+            saved => saved,
+        }
     }
 
     fn remove(&self, name: Name) -> Result<(), Error> {
         match name {
-            Name::Of(Kind::Lock, _) => self.parting.remove(name),
+            Name::Of(Kind::Lock, _) => self.lock.remove(name),
             _ => self.work.remove(name),
         }
     }
@@ -49,27 +55,33 @@ impl Backend for Parting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::location::Location;
-    use super::super::open;
+    use super::super::open_for_work;
     use super::super::options::Options;
     use super::*;
+    use crate::vault::cancel::Cancel;
     use crate::vault::id::Id;
+    use crate::vault::testing::{Place, Served};
+
+    const KINDS: [Kind; 5] = [Kind::Data, Kind::Key, Kind::Lock, Kind::Snapshot, Kind::Index];
 
     #[test]
-    fn only_locks_are_removed_by_the_other_way() {
-        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        let place = |at: &tempfile::TempDir| open(&Location::parse(at.path()).unwrap(), &Options::default()).unwrap();
-        let [lock, snapshot] = [Kind::Lock, Kind::Snapshot].map(|kind| Name::Of(kind, Id::of(b"x")));
-        for folder in &folders {
-            place(folder).create().unwrap();
-            for name in [lock, snapshot] {
-                place(folder).save(name, Bytes::from_static(b"x")).unwrap();
-            }
+    fn after_a_cancel_an_index_file_can_be_saved_and_a_lock_removed_and_nothing_else() {
+        let place = Place::default();
+        let served = Served::start(Box::new(place.clone()));
+        let cancel = Cancel::default();
+        let work = open_for_work(&served.location(), &Options { cancel: cancel.clone(), ..Options::default() }).unwrap();
+        let name = |kind| Name::Of(kind, Id::of(b"bytes"));
+        for kind in KINDS {
+            work.save(name(kind), Bytes::from_static(b"bytes")).unwrap();
         }
-        let both = Parting { work: place(&folders[0]), parting: place(&folders[1]) };
-        both.remove(lock).unwrap();
-        both.remove(snapshot).unwrap();
-        let left = |at: usize, name| place(&folders[at]).size_bytes(name).is_ok();
-        assert_eq!([left(0, lock), left(0, snapshot), left(1, lock), left(1, snapshot)], [true, false, false, true]);
+        cancel.raise();
+        for kind in KINDS {
+            let again = work.save(name(kind), Bytes::from_static(b"bytes"));
+            assert_eq!(again.is_ok(), kind == Kind::Index, "{kind:?}");
+            assert!(again.is_ok() || matches!(again, Err(Error::Cancelled)), "{again:?}");
+            let removed = work.remove(name(kind));
+            assert_eq!((removed.is_ok(), place.ids(kind).is_empty()), (kind == Kind::Lock, kind == Kind::Lock), "{kind:?}");
+            assert!(matches!(work.read(name(kind), None), Err(Error::Cancelled)));
+        }
     }
 }

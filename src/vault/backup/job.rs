@@ -21,7 +21,7 @@ pub(super) struct FileJob {
     pub file: File,
     /// As it was when it was opened.
     pub stamp: Stamp,
-    pub pending: Arc<Pending>,
+    pub promise: Promise,
 }
 
 /// A chunk of a large file to be saved.
@@ -39,35 +39,57 @@ pub(super) enum Job {
     Chunk(ChunkJob),
 }
 
-/// A file that is being read: whoever waits gets its node, or `None` where there is nothing to save.
-#[derive(Default)]
+/// A file that is being read: whoever waits gets its node, or `None` where there is nothing to save. It is made with its [`Promise`].
 pub(super) struct Pending {
     state: Mutex<State>,
     changed: Condvar,
     failures: Mutex<Vec<Failure>>,
 }
 
-#[derive(Default)]
 enum State {
-    #[default]
     Open,
     Done(Option<Box<Node>>),
 }
 
-impl Pending {
-    /// Keeps what could not be done for the file, before it is finished.
-    pub(super) fn note(&self, failure: Failure) {
-        self.failures.lock().expect(NO_PANIC).push(failure);
+/// The other end of a [`Pending`]: whoever holds it says once what becomes of the file. Where it is dropped before, as in a panic or
+/// with the jobs of a run that was stopped, there is nothing to save; so nobody waits for ever.
+pub(super) struct Promise(Arc<Pending>);
+
+impl Promise {
+    pub(super) fn new() -> (Self, Arc<Pending>) {
+        let pending = Arc::new(Pending { state: Mutex::new(State::Open), changed: Condvar::new(), failures: Mutex::default() });
+        (Self(Arc::clone(&pending)), pending)
     }
 
+    /// Keeps what could not be done for the file, before it is finished.
+    pub(super) fn note(&self, failure: Failure) {
+        self.0.failures.lock().expect(NO_PANIC).push(failure);
+    }
+
+    pub(super) fn keep(self, node: Option<Node>) {
+        self.0.finish(node);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.0.finish(None);
+    }
+}
+
+impl Pending {
     /// What was kept, once it is finished: it concerns every name of the file.
     pub(super) fn failures(&self) -> Vec<Failure> {
         self.failures.lock().expect(NO_PANIC).clone()
     }
 
-    pub(super) fn finish(&self, node: Option<Node>) {
-        *self.state.lock().expect(NO_PANIC) = State::Done(node.map(Box::new));
-        self.changed.notify_all();
+    /// The first time counts.
+    fn finish(&self, node: Option<Node>) {
+        let mut state = self.state.lock().expect(NO_PANIC);
+        if matches!(*state, State::Open) {
+            *state = State::Done(node.map(Box::new));
+            self.changed.notify_all();
+        }
     }
 
     /// Waits for it. Every name of a file gets the same answer.
@@ -87,7 +109,7 @@ pub(super) struct LargeFile {
     ids: Mutex<Vec<Option<Id>>>,
     /// Chunks that are not saved, and one for its reader.
     open: AtomicUsize,
-    end: Mutex<Option<(Node, Arc<Pending>)>>,
+    end: Mutex<Option<(Node, Promise)>>,
 }
 
 impl LargeFile {
@@ -109,9 +131,10 @@ impl LargeFile {
         self.close_one();
     }
 
-    /// All of it is read. When its last chunk is saved, `pending` is told its node with the chunks. Without this nobody is told.
-    pub(super) fn end(&self, node: Node, pending: Arc<Pending>) {
-        *self.end.lock().expect(NO_PANIC) = Some((node, pending));
+    /// All of it is read. When its last chunk is saved, the promise is kept with its node and the chunks. Where a chunk is dropped without
+    /// [`Self::end_chunk`], it is broken once all are gone.
+    pub(super) fn end(&self, node: Node, promise: Promise) {
+        *self.end.lock().expect(NO_PANIC) = Some((node, promise));
         self.close_one();
     }
 
@@ -119,10 +142,10 @@ impl LargeFile {
         if self.open.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
         }
-        let Some((mut node, pending)) = self.end.lock().expect(NO_PANIC).take() else { return };
+        let Some((mut node, promise)) = self.end.lock().expect(NO_PANIC).take() else { return };
         let ids = std::mem::take(&mut *self.ids.lock().expect(NO_PANIC));
         let ids: Option<Vec<Id>> = ids.into_iter().collect();
-        pending.finish(ids.map(|ids| {
+        promise.keep(ids.map(|ids| {
             node.set_file(node.size_bytes(), ids);
             node
         }));

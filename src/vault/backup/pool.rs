@@ -99,16 +99,13 @@ impl Pool {
         self.more.notify_all();
     }
 
-    /// What waits is given up, and whoever waits for it is told that there is nothing.
+    /// What waits is given up, and with it the promises in it: whoever waits for them is told that there is nothing.
     pub(super) fn stop(&self) {
         let mut state = self.state.lock().expect(NO_PANIC);
         state.is_stopped = true;
-        let files: Vec<FileJob> = state.files.drain(..).collect();
-        let large: Vec<FileJob> = state.large_files.drain(..).collect();
-        let chunks: Vec<ChunkJob> = state.chunks.drain(..).collect();
+        let given_up = (std::mem::take(&mut state.files), std::mem::take(&mut state.large_files), std::mem::take(&mut state.chunks));
         drop(state);
-        files.iter().chain(&large).for_each(|job| job.pending.finish(None));
-        chunks.into_iter().for_each(|job| job.file.end_chunk(job.number, None));
+        drop(given_up);
         self.more.notify_all();
         self.room.notify_all();
     }

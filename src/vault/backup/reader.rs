@@ -21,6 +21,7 @@ use crate::vault::error::Error;
 use crate::vault::failure::Failure;
 use crate::vault::id::Id;
 use crate::vault::pack::BlobKind;
+use crate::vault::parallel::OnPanic;
 use crate::vault::progress::Progress;
 use crate::vault::source::metadata::{MetadataReader, Place};
 use crate::vault::source::open::stamp_of;
@@ -64,14 +65,16 @@ impl From<io::Error> for Trouble {
 impl Worker<'_> {
     /// Works until there is nothing more to do.
     pub(super) fn run(&self) -> Result<(), Error> {
+        // What this one was at is dropped with it.
+        let _stop = OnPanic(|| self.pool.stop());
         let mut buffer = Vec::new();
         while let Some(job) = self.pool.next() {
             let go = self.cancel.check();
             let done = match job {
                 Job::Chunk(job) => self.save_chunk(job, go),
-                Job::File(job) => self.whole_file(&job, &mut buffer, go),
+                Job::File(job) => self.whole_file(job, &mut buffer, go),
                 Job::LargeFile(job) => {
-                    let done = self.large_file(&job, go);
+                    let done = self.large_file(job, go);
                     self.pool.large_is_read();
                     done
                 }
@@ -91,19 +94,20 @@ impl Worker<'_> {
         saved.map(drop)
     }
 
-    fn whole_file(&self, job: &FileJob, buffer: &mut Vec<u8>, go: Result<(), Error>) -> Result<(), Error> {
-        let read = go.map_err(Trouble::Run).and_then(|()| self.read_whole(job, buffer));
-        let (node, done) = self.settle(job, read);
-        job.pending.finish(node);
+    fn whole_file(&self, job: FileJob, buffer: &mut Vec<u8>, go: Result<(), Error>) -> Result<(), Error> {
+        let read = go.map_err(Trouble::Run).and_then(|()| self.read_whole(&job, buffer));
+        let (node, done) = self.settle(&job, read);
+        job.promise.keep(node);
         self.progress.did(1, 0);
         done
     }
 
-    fn large_file(&self, job: &FileJob, go: Result<(), Error>) -> Result<(), Error> {
-        let read = go.map_err(Trouble::Run).and_then(|()| self.read_large(job));
-        let (handed_over, done) = self.settle(job, read);
-        if handed_over.is_none() {
-            job.pending.finish(None);
+    fn large_file(&self, job: FileJob, go: Result<(), Error>) -> Result<(), Error> {
+        let read = go.map_err(Trouble::Run).and_then(|()| self.read_large(&job));
+        let (read, done) = self.settle(&job, read);
+        match read {
+            Some((large, node)) => large.end(node, job.promise),
+            None => job.promise.keep(None),
         }
         self.progress.did(1, 0);
         done
@@ -123,7 +127,7 @@ impl Worker<'_> {
 
     fn fail(&self, job: &FileJob, failure: Failure) {
         self.progress.failed();
-        job.pending.note(failure.clone());
+        job.promise.note(failure.clone());
         self.failures.push(failure);
     }
 
@@ -166,7 +170,8 @@ impl Worker<'_> {
         Ok(ids)
     }
 
-    fn read_large(&self, job: &FileJob) -> Result<(), Trouble> {
+    /// The file with its chunks, which may not be saved yet, and its entry without them.
+    fn read_large(&self, job: &FileJob) -> Result<(Arc<LargeFile>, Node), Trouble> {
         let mut stamp = job.stamp;
         let mut reading = 1;
         loop {
@@ -177,8 +182,7 @@ impl Worker<'_> {
             if self.is_settled(job, stamp, after, reading) {
                 let mut node = self.node_now(job, stamp)?;
                 node.set_file(size_bytes, Vec::new());
-                large.end(node, Arc::clone(&job.pending));
-                return Ok(());
+                return Ok((large, node));
             }
             stamp = after;
             reading += 1;

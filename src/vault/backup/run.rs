@@ -1,6 +1,7 @@
 //! The run itself.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
-use super::job::{FileJob, Pending};
+use super::job::{FileJob, Pending, Promise};
 use super::parent::Parent;
 use super::pool::Pool;
 use super::reader::Worker;
@@ -23,6 +24,7 @@ use crate::vault::failure::Failure;
 use crate::vault::id::Id;
 use crate::vault::index::Index;
 use crate::vault::lock::Guard;
+use crate::vault::parallel::{OnPanic, join_all};
 use crate::vault::progress::Progress;
 use crate::vault::repository::Repository;
 use crate::vault::snapshot::Snapshot;
@@ -85,7 +87,8 @@ pub fn backup(
     let (tree, count, stored) = if options.is_dry_run {
         run.save(sources, None).map(|(tree, count)| (tree, count, Stored::default()))?
     } else {
-        write_packs(repository, |writer| run.save(sources, Some(writer))).map(|((tree, count), stored)| (tree, count, stored))?
+        let ((tree, count), stored) = write_packs(repository, options.guard, |writer| run.save(sources, Some(writer)))?;
+        (tree, count, stored)
     };
     let (failures, failures_left_out) = run.failures.into_inner();
     let parent = options.parent.map(|(id, _)| id);
@@ -138,15 +141,17 @@ impl Run<'_> {
             };
             let saver = &saver;
             let trees = scope.spawn(move || make_trees(receive, saver, &fail));
+            let stop = OnPanic(|| pool.stop());
             let walked = self.walk(sources, saver, &pool, send);
+            drop(stop);
             if walked.is_err() {
                 pool.stop();
             }
             pool.close();
-            let made = trees.join().expect("the maker of trees does not panic");
-            let worked = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
-            // A worker's error stops the walk, and not the other way round: so theirs say more.
-            worked.collect::<Result<Vec<()>, Error>>()?;
+            // A worker's error or panic stops the walk and the trees, and not the other way round: so theirs say more.
+            let worked: Result<(), Error> = join_all(workers).into_iter().collect();
+            let made = trees.join().unwrap_or_else(|panic| resume_unwind(panic));
+            worked?;
             walked.and(made)
         })?;
         count.chunks_added = saver.added.chunks.load(Ordering::Relaxed);
@@ -213,12 +218,12 @@ impl Run<'_> {
                 return Ok(None);
             }
         };
-        let pending = Arc::new(Pending::default());
+        let (promise, pending) = Promise::new();
         if let Some(inode) = inode {
             links.insert(inode, (stamp, Arc::clone(&pending)));
         }
         let path = entry.path.to_owned();
-        let is_taken = pool.push_file(FileJob { path, node: entry.node, file, stamp: opened, pending: Arc::clone(&pending) });
+        let is_taken = pool.push_file(FileJob { path, node: entry.node, file, stamp: opened, promise });
         if is_taken { Ok(Some(Entry::File { name, pending, was_there, further: None })) } else { Err(Error::Cancelled) }
     }
 

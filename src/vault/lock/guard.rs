@@ -120,6 +120,13 @@ impl Guard {
         self.keeper.check()
     }
 
+    /// Whether it is still ours, whatever was cancelled meanwhile: to be asked before what ends cancelled work. As [`Self::confirm`] it
+    /// is written anew first where that is due.
+    pub fn is_held(&self) -> bool {
+        self.keeper.refresh_when_due();
+        self.keeper.lost_because().is_none()
+    }
+
     pub fn is_exclusive(&self) -> bool {
         self.keeper.is_exclusive()
     }

@@ -7,7 +7,8 @@
 //! when, every snapshot has all it needs, and the next prune finishes the work.
 //!
 //! It works under an exclusive lock. A backup whose lock became stale, such as on a machine that slept, learns that before it stores its
-//! snapshot (`lock::Guard::confirm`); what it stored is removed as what no index or snapshot names, and it stores it again.
+//! snapshot or an index file (`lock::Guard::confirm`, `lock::Guard::is_held`); what it stored is removed as what no index or snapshot
+//! names, and it stores it again.
 
 mod decide;
 mod forget;

@@ -102,7 +102,8 @@ impl<'a> Filling<'a> {
     fn fill_at_once(&self, file: u32, offset: u64, bytes: &[u8], is_zero: bool) -> Result<(), Trouble> {
         let folder = self.folder(file).map_err(|error| Trouble { doing: "open folder", error })?;
         self.files.set_state(file, State::Begun);
-        let new = NewFile::create(&folder, &self.temporary(file)).map_err(|error| Trouble { doing: "create", error })?;
+        let new = NewFile::create(&folder, &self.temporary(file), self.target.has_nameless());
+        let new = new.map_err(|error| Trouble { doing: "create", error })?;
         let end = if is_zero { Ok(0) } else { new.write_at(offset, bytes) };
         let size = self.files.size_bytes(file);
         let sized = end.and_then(|end| if end < size { new.set_size(size) } else { Ok(()) });
@@ -134,7 +135,8 @@ impl<'a> Filling<'a> {
         let new = match self.files.state(file) {
             State::Planned => {
                 self.files.set_state(file, State::Begun);
-                let new = NewFile::create(&folder, &self.temporary(file)).map_err(trouble("create"))?;
+                let new = NewFile::create(&folder, &self.temporary(file), self.target.has_nameless());
+                let new = new.map_err(trouble("create"))?;
                 new.set_size(self.files.size_bytes(file)).map_err(trouble("set size"))?;
                 new
             }
@@ -142,7 +144,12 @@ impl<'a> Filling<'a> {
             State::Done | State::Kept | State::Failed => return Ok(None),
         };
         let new = Arc::new(new);
-        open.put(file, Arc::clone(&new));
+        if let Some((other, closed)) = open.put(file, Arc::clone(&new))
+            && let Ok(folder) = self.folder(other)
+        {
+            // Where that fails, opening it again does.
+            let _: io::Result<()> = closed.lay_down(&folder, &self.temporary(other));
+        }
         Ok(Some(new))
     }
 

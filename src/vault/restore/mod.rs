@@ -43,6 +43,7 @@ use super::cancel::Cancel;
 use super::error::Error;
 use super::id::Id;
 use super::index::{Index, Place};
+use super::parallel::{OnPanic, join_all};
 use super::progress::Progress;
 use super::repository::Repository;
 use super::target::{Overwrite, Target};
@@ -86,7 +87,8 @@ pub enum Decision {
     Take,
     /// Neither the entry nor anything below it.
     Skip,
-    /// A folder that is made only if something below it is taken. Other entries are skipped.
+    /// A folder that is made only if something below it is taken; one that is there already keeps its own metadata. Other entries are
+    /// skipped.
     DescendOnly,
 }
 
@@ -142,6 +144,7 @@ impl Run<'_> {
         let Planned { folders, made, files, empty, candidates, links, blobs, mut places, .. } = planned;
         let replace = self.options.overwrite != Overwrite::Never;
         let filling = Filling::new(target, (&folders, open_folders, &files), replace, (self.tally, self.progress));
+        let _sweep = OnPanic(|| filling.sweep());
         if !candidates.is_empty() {
             let has: Vec<AtomicBool> = places.iter().map(|_| AtomicBool::new(false)).collect();
             let comparing = Comparing { filling: &filling, blobs: &blobs, places: &places, has: &has, cancel: self.cancel };
@@ -172,12 +175,9 @@ impl Run<'_> {
         let reading = Reading::new(self.source, &order, self.cancel);
         let working = Working { source: self.source, order: &order, reading: &reading, filling };
         std::thread::scope(|scope| {
-            for _ in 0..READERS {
-                scope.spawn(|| reading.read());
-            }
-            for _ in 0..workers() {
-                scope.spawn(|| working.work());
-            }
+            let readers = (0..READERS).map(|_| scope.spawn(|| reading.read()));
+            let workers = (0..workers()).map(|_| scope.spawn(|| working.work()));
+            join_all(readers.chain(workers).collect());
         });
         match reading.ended_by() {
             Some(error) => Err(error),
@@ -220,12 +220,11 @@ fn workers() -> usize {
 fn side_by_side<T: Sync>(all: &[T], one: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..workers().min(all.len()) {
-            scope.spawn(|| {
-                while let Some(item) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    one(item);
-                }
-            });
-        }
+        let take_some = || {
+            while let Some(item) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                one(item);
+            }
+        };
+        join_all((0..workers().min(all.len())).map(|_| scope.spawn(take_some)).collect());
     });
 }

@@ -12,6 +12,7 @@ use super::Source;
 use super::blobs::Order;
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
+use crate::vault::parallel::OnPanic;
 
 /// Threads that read.
 pub(super) const READERS: usize = 4;
@@ -61,6 +62,10 @@ impl<'a> Reading<'a> {
 
     /// Reads until all is read or the restore ends; one of [`READERS`].
     pub(super) fn read(&self) {
+        let _end = OnPanic(|| {
+            self.lock().readers -= 1;
+            self.give_up();
+        });
         while let Some((blobs, range)) = self.next_range() {
             let pack = self.order.place(blobs.start).pack;
             let size = range.end - range.start;
@@ -109,6 +114,12 @@ impl<'a> Reading<'a> {
         }
         drop(state);
         read
+    }
+
+    /// For a thread that panics: the others end, too.
+    pub(super) fn give_up(&self) {
+        self.end(&mut self.lock(), Error::Cancelled);
+        self.changed.notify_all();
     }
 
     fn end(&self, state: &mut State, error: Error) {

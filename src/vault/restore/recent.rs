@@ -22,14 +22,16 @@ impl<T> Recent<T> {
         Some(Arc::clone(thing))
     }
 
-    /// Lets go of what has not been used for longest when there is no room. It stays open until nobody else has it.
-    pub(super) fn put(&mut self, number: u32, thing: Arc<T>) {
+    /// Lets go of what has not been used for longest when there is no room, and gives it back. It stays open until nobody else has it.
+    pub(super) fn put(&mut self, number: u32, thing: Arc<T>) -> Option<(u32, Arc<T>)> {
+        let mut gone = None;
         if self.held.len() >= self.most {
             let oldest = self.held.iter().min_by_key(|(_, (used, _))| *used).map(|(number, _)| *number);
-            oldest.and_then(|oldest| self.held.remove(&oldest));
+            gone = oldest.and_then(|oldest| self.held.remove(&oldest).map(|(_, thing)| (oldest, thing)));
         }
         self.uses += 1;
         self.held.insert(number, (self.uses, thing));
+        gone
     }
 
     pub(super) fn remove(&mut self, number: u32) {

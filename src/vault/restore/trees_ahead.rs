@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use super::Source;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
+use crate::vault::parallel::OnPanic;
 use crate::vault::tree::Tree;
 
 /// Threads that fetch.
@@ -72,6 +73,10 @@ impl<'a> TreesAhead<'a> {
 
     /// Fetches until [`Self::end`].
     pub(super) fn fetch(&self) {
+        let _end = OnPanic(|| {
+            self.lock().fetching.clear();
+            self.end();
+        });
         let mut state = self.lock();
         while !state.ended {
             let Some(id) = state.wanted.pop() else {

@@ -19,6 +19,7 @@ use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
 use crate::vault::failure::Failure;
 use crate::vault::id::Id;
+use crate::vault::parallel::{OnPanic, join_all};
 use crate::vault::target::{Existing, Folder, Target, Trouble, check_name};
 use crate::vault::tree::{Content, Metadata, Node};
 pub(super) use links::{Links, Name};
@@ -45,8 +46,18 @@ pub(super) struct Planned {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Made {
     NotYet,
+    /// Not yet, and only where something below it is taken.
+    NotByItself,
     Yes,
+    /// It was there, and only lies above what is taken: it keeps its own metadata.
+    Kept,
     Failed,
+}
+
+impl Made {
+    const fn is_open(self) -> bool {
+        matches!(self, Self::NotYet | Self::NotByItself)
+    }
 }
 
 pub(super) struct Walk<'a> {
@@ -76,11 +87,12 @@ impl Walk<'_> {
     pub(super) fn run(&self, root: Id) -> Result<Planned, Error> {
         let ahead = TreesAhead::new(self.source);
         std::thread::scope(|scope| {
-            for _ in 0..FETCHERS {
-                scope.spawn(|| ahead.fetch());
-            }
+            let fetchers = (0..FETCHERS).map(|_| scope.spawn(|| ahead.fetch())).collect();
+            let end = OnPanic(|| ahead.end());
             let planned = self.walk(root, &ahead);
+            drop(end);
             ahead.end();
+            join_all(fetchers);
             planned
         })
     }
@@ -167,7 +179,7 @@ impl Walk<'_> {
     /// Lists a folder, and makes it where it is asked for by itself. What is below it, if that can be had.
     fn folder(&self, planned: &mut Planned, within: u32, node: &Node, tree: Option<Id>, decision: Decision) -> Option<Step> {
         let folder = planned.folders.push(within, &node.name, &node.metadata);
-        planned.made.push(Made::NotYet);
+        planned.made.push(if decision == Decision::Take { Made::NotYet } else { Made::NotByItself });
         if decision == Decision::Take {
             self.make_folder(planned, folder)?;
         }
@@ -180,31 +192,35 @@ impl Walk<'_> {
     /// Makes a folder and those above it; nothing where that failed, which has been told then.
     fn make_folder(&self, planned: &mut Planned, folder: u32) -> Option<()> {
         let (mut missing, mut at) = (Vec::new(), folder);
-        while planned.made[at as usize] == Made::NotYet {
+        while planned.made[at as usize].is_open() {
             missing.push(at);
             at = planned.folders.folder(at);
         }
         let mut made = planned.made[at as usize];
         for folder in missing.into_iter().rev() {
-            if made == Made::Yes
-                && let Err(Trouble { doing, error }) = self.make_one(planned, folder)
-            {
-                made = Made::Failed;
-                self.fail(planned, folder, b"", |path| Failure::of_io(path, doing, &error));
+            if made != Made::Failed {
+                made = self.make_one(planned, folder).unwrap_or_else(|Trouble { doing, error }| {
+                    self.fail(planned, folder, b"", |path| Failure::of_io(path, doing, &error));
+                    Made::Failed
+                });
             }
             planned.made[folder as usize] = made;
         }
-        (made == Made::Yes).then_some(())
+        (made != Made::Failed).then_some(())
     }
 
-    fn make_one(&self, planned: &Planned, folder: u32) -> Result<(), Trouble> {
-        if !self.options.dry_run {
-            let within = planned.folders.folder(folder);
-            let within = self.open(planned, within).map_err(|error| Trouble { doing: "open folder", error })?;
-            within.make(planned.folders.name(folder))?;
+    fn make_one(&self, planned: &Planned, folder: u32) -> Result<Made, Trouble> {
+        let (within, name) = (planned.folders.folder(folder), planned.folders.name(folder));
+        let is_new = if self.options.dry_run {
+            self.existing(planned, within, name).is_ok_and(|existing| existing.is_none())
+        } else {
+            self.open(planned, within).map_err(|error| Trouble { doing: "open folder", error })?.make(name)?
+        };
+        if !is_new && planned.made[folder as usize] == Made::NotByItself {
+            return Ok(Made::Kept);
         }
         self.tally.folders.add(1);
-        Ok(())
+        Ok(Made::Yes)
     }
 
     /// A folder of the target that is there.

@@ -10,6 +10,7 @@ use crate::vault::error::Error;
 use crate::vault::failure::Failure;
 use crate::vault::index::Place;
 use crate::vault::pack::BlobKind;
+use crate::vault::parallel::OnPanic;
 use crate::vault::target::is_zero;
 
 pub(super) struct Working<'a> {
@@ -22,6 +23,7 @@ pub(super) struct Working<'a> {
 impl Working<'_> {
     /// Works until nothing more is read.
     pub(super) fn work(&self) {
+        let _end = OnPanic(|| self.reading.give_up());
         while let Some(mut batch) = self.reading.take() {
             for blob in batch.blobs.clone() {
                 if self.reading.has_ended() {

@@ -25,15 +25,15 @@ impl Folder {
     }
 
     /// Makes a folder in this one, for the owner alone until it gets its own mode; one that is there already is left as it is.
-    /// A file or a symlink at its place is an error and stays.
-    pub fn make(&self, name: &[u8]) -> Result<(), Trouble> {
+    /// A file or a symlink at its place is an error and stays. Whether it is new.
+    pub fn make(&self, name: &[u8]) -> Result<bool, Trouble> {
         match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU) {
             Err(Errno::EXIST) => match self.look(name) {
-                Ok(Some(existing)) if existing.is_folder => Ok(()),
+                Ok(Some(existing)) if existing.is_folder => Ok(false),
                 Ok(_) => Err(Trouble::new("make folder", io::Error::new(io::ErrorKind::NotADirectory, "something else is at its place"))),
                 Err(error) => Err(Trouble::new("make folder", error)),
             },
-            made => made.map_err(|error| Trouble::new("make folder", error)),
+            made => made.map(|()| true).map_err(|error| Trouble::new("make folder", error)),
         }
     }
 

@@ -5,8 +5,9 @@
 //! * every other call takes a folder that was opened so, and one name, which `name` has checked;
 //! * no symlink below the folder is followed, neither one of the backup nor one that was there before.
 //!
-//! A file is filled under a temporary name in its own folder and renamed once it is whole, with its metadata. What stands at its place
-//! is replaced only by that; a folder never is, and never makes way for anything.
+//! A file is filled without a name, in its own folder, and linked once it is whole, with its metadata; where the file system has no such
+//! files, and where something stands at its place, it has a temporary name and is renamed. What stands at its place is replaced only by
+//! that; a folder never is, and never makes way for anything.
 //!
 //! Nothing is synced, as with restic: what a power cut takes is restored again from the backup, which is still there.
 
@@ -36,7 +37,7 @@ pub use temporary::Temporaries;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -47,6 +48,7 @@ pub struct Target {
     root: Arc<Folder>,
     owner: Owner,
     temporaries: Temporaries,
+    has_nameless: OnceLock<bool>,
 }
 
 impl Target {
@@ -73,7 +75,7 @@ impl Target {
             _ => local(error),
         })?;
         let temporaries = Temporaries::random()?;
-        Ok(Self { root: Arc::new(Folder::held(fd, true)), owner: Owner::of_process(), temporaries })
+        Ok(Self { root: Arc::new(Folder::held(fd, true)), owner: Owner::of_process(), temporaries, has_nameless: OnceLock::new() })
     }
 
     /// The folder itself.
@@ -84,6 +86,11 @@ impl Target {
     /// Who restores.
     pub const fn owner(&self) -> Owner {
         self.owner
+    }
+
+    /// Whether files can be filled that have no name. The first time one is made, and goes again.
+    pub fn has_nameless(&self) -> bool {
+        *self.has_nameless.get_or_init(|| new_file::has_nameless(&self.root, &self.temporaries.name(u64::MAX)))
     }
 
     /// The names that this restore uses until a file is whole.

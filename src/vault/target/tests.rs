@@ -38,7 +38,7 @@ fn times_are_set_to_the_nanosecond_on_everything() {
     placed(&target, b"symlink").make(Special::Symlink { target: b"nowhere" }, &attributes, owner, &mut troubles).unwrap();
     placed(&target, b"fifo").make(Special::Fifo, &attributes, owner, &mut troubles).unwrap();
     target.root().make(b"folder").unwrap();
-    let new = NewFile::create(target.root(), b"temporary").unwrap();
+    let new = NewFile::create(target.root(), b"temporary", target.has_nameless()).unwrap();
     new.finish(target.root(), (b"temporary", b"file"), &attributes, true, owner, &mut troubles).unwrap();
     target.root().open(b"folder").unwrap().finish(&attributes, owner, &mut troubles);
     assert!(troubles.is_empty(), "{troubles:?}");
@@ -85,7 +85,7 @@ fn what_a_folder_passes_on_does_not_stay_on_what_is_restored() {
     let (mut troubles, attributes, owner) = (Vec::new(), attributes(&[]), target.owner());
     target.root().make(b"folder").unwrap();
     target.root().open(b"folder").unwrap().finish(&attributes, owner, &mut troubles);
-    let new = NewFile::create(target.root(), b"temporary").unwrap();
+    let new = NewFile::create(target.root(), b"temporary", target.has_nameless()).unwrap();
     new.finish(target.root(), (b"temporary", b"file"), &attributes, true, owner, &mut troubles).unwrap();
     assert!(troubles.is_empty(), "{troubles:?}");
     let mut value = [0; 64];
@@ -112,7 +112,47 @@ fn nothing_is_opened_through_a_symlink_or_above() {
         assert!(root.read(path).is_err(), "{}", String::from_utf8_lossy(path));
     }
     assert!(root.read(b"file").is_err());
-    assert!(NewFile::create(root, b"file").is_err());
+    assert!(NewFile::create(root, b"file", false).is_err());
     assert!(NewFile::reopen(root, b"file").is_err());
     assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"outside");
+}
+
+#[test]
+fn a_new_file_takes_its_name_or_the_place_of_what_has_it_and_of_nothing_when_it_may_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::create(folder.path()).unwrap();
+    let (root, owner) = (target.root(), target.owner());
+    let names = || {
+        let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    for nameless in [target.has_nameless(), false] {
+        assert_eq!(names(), ["folder"], "looking leaves nothing");
+        let make = |text: &str, name: &[u8], replace, lie_down| {
+            let new = NewFile::create(root, b"temporary", nameless).unwrap();
+            new.write_at(0, text.as_bytes()).unwrap();
+            assert_eq!(names().contains(&"temporary".into()), !nameless);
+            let new = if lie_down {
+                new.lay_down(root, b"temporary").unwrap();
+                NewFile::reopen(root, b"temporary").unwrap()
+            } else {
+                new
+            };
+            let finished = new.finish(root, (b"temporary", name), &attributes(&[]), replace, owner, &mut Vec::new());
+            assert!(!names().contains(&"temporary".into()), "nothing is left under the temporary name");
+            finished
+        };
+        make("first", b"name", false, false).unwrap();
+        assert!(make("second", b"name", false, false).is_err());
+        assert!(make("second", b"name", false, true).is_err());
+        assert_eq!(std::fs::read(folder.path().join("name")).unwrap(), b"first");
+        make("third", b"name", true, false).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("name")).unwrap(), b"third");
+        make("fourth", b"name", true, true).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("name")).unwrap(), b"fourth");
+        assert!(make("fifth", b"folder", true, false).is_err());
+        std::fs::remove_file(folder.path().join("name")).unwrap();
+    }
 }

@@ -1,10 +1,14 @@
-//! What the tests of a vault's parts stand on: a place in memory that can fail, repositories that are made blob by blob, and the stock
-//! restic.
+//! What the tests of a vault's parts stand on: a place in memory that can fail, a server in front of it, calls that a test comes in
+//! between of, repositories that are made blob by blob, and the stock restic.
 
+mod before;
 mod place;
 mod restic;
+mod served;
 mod vault;
 
+pub(super) use before::{Before, Call};
 pub(super) use place::Place;
 pub(super) use restic::Restic;
+pub(super) use served::Served;
 pub(super) use vault::{Contents, Vault, bytes, file, folder};

@@ -105,25 +105,28 @@ impl Place {
         self.0.lock().unwrap().changes
     }
 
-    fn change_files(&self, name: Name, change: impl FnOnce(&mut Files)) -> Result<(), Error> {
+    /// Stores a file, or removes it.
+    fn change_file(&self, name: Name, bytes: Option<Bytes>) -> Result<(), Error> {
         let mut state = self.0.lock().unwrap();
         if state.refuses_locks && matches!(name, Name::Of(Kind::Lock, _)) {
             return Err(Error::Refused("403".to_owned()));
         }
-        match state.changes_left {
-            Some(0) => {
-                if std::mem::take(&mut state.makes_the_last) {
-                    change(&mut state.files);
-                }
-                Err(dead())
-            }
-            left => {
-                state.changes_left = left.map(|left| left - 1);
-                state.changes += 1;
-                change(&mut state.files);
-                Ok(())
+        if name == Name::Config && state.files.get(&name).is_some_and(|there| bytes.as_ref().is_some_and(|bytes| bytes != there)) {
+            return Err(Error::Refused("another config is there".to_owned()));
+        }
+        let is_dead = state.changes_left == Some(0);
+        if !is_dead || std::mem::take(&mut state.makes_the_last) {
+            match bytes {
+                Some(bytes) => drop(state.files.insert(name, bytes)),
+                None => drop(state.files.remove(&name)),
             }
         }
+        if is_dead {
+            return Err(dead());
+        }
+        state.changes_left = state.changes_left.map(|left| left - 1);
+        state.changes += 1;
+        Ok(())
     }
 
     fn look<T>(&self, look: impl FnOnce(&Files) -> Result<T, Error>) -> Result<T, Error> {
@@ -184,10 +187,10 @@ impl Backend for Place {
     }
 
     fn save(&self, name: Name, bytes: Bytes) -> Result<(), Error> {
-        self.change_files(name, |files| drop(files.insert(name, bytes)))
+        self.change_file(name, Some(bytes))
     }
 
     fn remove(&self, name: Name) -> Result<(), Error> {
-        self.change_files(name, |files| drop(files.remove(&name)))
+        self.change_file(name, None)
     }
 }

@@ -4,6 +4,7 @@
 pub mod register;
 pub mod run;
 pub mod startup;
+pub mod status;
 pub mod work;
 
 use crate::model::agent::{MachineFacts, PublicKey};
@@ -14,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub const MAX_BODY_BYTES: usize = 8 << 20;
 /// No poll is held longer, whatever the agent asks for: proxies give up sooner or later.
 pub const MAX_WAIT_SECONDS: u64 = 60;
+/// With what the server refuses a delete from the moment on at which a cleanup has hidden half of the vault. By these words the agent
+/// knows that nothing is wrong, and that the run waits.
+pub const CLEANUP_IS_HALTED: &str = "The cleanup has hidden half of the vault: it goes on after `strongroom fleet accept` on the server.";
 
 /// What a machine says of itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::gate::{Gate, Passage};
+
 /// Listens on a port of its own and hands every byte on, until it is told otherwise.
 pub struct Proxy {
     port: u16,
@@ -19,6 +21,7 @@ struct Shared {
     connections: Mutex<Vec<TcpStream>>,
     /// Every byte in either direction, where a test wants to look at them.
     recorded: Mutex<Option<Vec<u8>>>,
+    gate: Gate,
 }
 
 impl Proxy {
@@ -50,6 +53,12 @@ impl Proxy {
             // It may have ended by itself.
             let _: std::io::Result<()> = connection.shutdown(Shutdown::Both);
         }
+        self.shared.gate.give_up();
+    }
+
+    /// What requests have to pass.
+    pub fn gate(&self) -> &Gate {
+        &self.shared.gate
     }
 
     pub fn mend(&self) {
@@ -72,11 +81,12 @@ impl Shared {
             return;
         }
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.target.load(Ordering::SeqCst))) else { return };
-        for (from, to) in [(&client, &server), (&server, &client)] {
+        let is_mute = Arc::new(AtomicBool::new(false));
+        for (from, to, is_upward) in [(&client, &server, true), (&server, &client, false)] {
             let [from, to, kept] = [from, to, from].map(|stream| stream.try_clone().expect("a descriptor"));
             self.connections.lock().expect("nobody panics").push(kept);
-            let shared = Arc::clone(self);
-            std::thread::spawn(move || shared.pump(from, to));
+            let (shared, is_mute) = (Arc::clone(self), Arc::clone(&is_mute));
+            std::thread::spawn(move || shared.pump(from, to, is_upward, &is_mute));
         }
         // What came between the look and the list.
         if self.is_cut.load(Ordering::SeqCst) {
@@ -84,11 +94,19 @@ impl Shared {
         }
     }
 
-    fn pump(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream, is_upward: bool, is_mute: &AtomicBool) {
         let mut buffer = vec![0; 64 << 10];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             if let Some(recorded) = self.recorded.lock().expect("nobody panics").as_mut() {
                 recorded.extend_from_slice(&buffer[..length]);
+            }
+            match if is_upward { self.gate.pass(&buffer[..length]) } else { Passage::Free } {
+                Passage::Free => {}
+                Passage::Unanswered => is_mute.store(true, Ordering::SeqCst),
+                Passage::Ended => break,
+            }
+            if !is_upward && is_mute.load(Ordering::SeqCst) {
+                break;
             }
             if to.write_all(&buffer[..length]).is_err() {
                 break;

@@ -21,6 +21,9 @@ use crate::vault::keys::{Maker, Password};
 use crate::vault::restore;
 use crate::vault::snapshots::Stored;
 
+/// Puts something between a run and its place.
+type Wrap = Box<dyn Fn(Box<dyn Backend>) -> Box<dyn Backend> + Sync>;
+
 /// A machine with one vault, and a run that is wanted of it.
 struct Rig {
     dir: TempDir,
@@ -32,7 +35,7 @@ struct Rig {
     terms: Terms,
     /// What happens when the run says that it is preparing.
     at_preparing: Box<dyn Fn(&Self) + Sync>,
-    wrap: Box<dyn Fn(Box<dyn Backend>) -> Box<dyn Backend> + Sync>,
+    wrap: Wrap,
     said: Mutex<Vec<(RunState, Counted)>>,
 }
 

@@ -1,14 +1,16 @@
 //! A repository in a folder, laid out as `restic` does it: `config`, `keys/`, `locks/`, `snapshots/`, `index/`, and `data/` with one
 //! sub-folder for each first byte of an id.
 //!
-//! A file appears under its name whole or not at all, and is on stable storage when `save` returns: temporary name, fsync, rename that
-//! replaces nothing, fsync of the folder. An fsync that failed is an error and is never repeated, since the next one would tell of
+//! A file appears under its name whole or not at all, and is on stable storage when `save` returns: it is filled without a name, fsync,
+//! a link that replaces nothing, fsync of the folder. Where the file system has no such files, and where a damaged file is replaced, it is
+//! filled under a temporary name and renamed. An fsync that failed is an error and is never repeated, since the next one would tell of
 //! success without it.
 
 mod durable;
 mod error;
 mod list;
 mod modes;
+mod nameless;
 mod read;
 mod save;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod tests;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 
@@ -31,6 +34,8 @@ use modes::Modes;
 pub struct Local {
     folder: PathBuf,
     modes: Modes,
+    /// Whether files without a name are tried first.
+    nameless: AtomicBool,
 }
 
 const KINDS: [Kind; 5] = [Kind::Data, Kind::Key, Kind::Lock, Kind::Snapshot, Kind::Index];
@@ -38,7 +43,7 @@ const KINDS: [Kind; 5] = [Kind::Data, Kind::Key, Kind::Lock, Kind::Snapshot, Kin
 impl Local {
     /// Whether something is there is not looked at.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), modes: Modes::of(&folder.join("config")) }
+        Self { folder: folder.to_owned(), modes: Modes::of(&folder.join("config")), nameless: AtomicBool::new(true) }
     }
 
     fn path(&self, name: Name) -> PathBuf {
@@ -78,7 +83,7 @@ impl Backend for Local {
     }
 
     fn save(&self, name: Name, bytes: Bytes) -> Result<(), Error> {
-        save::save(&self.path(name), name, &bytes, &self.modes)
+        save::save(&self.path(name), name, &bytes, &self.modes, &self.nameless)
     }
 
     fn remove(&self, name: Name) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -12,14 +13,24 @@ use tempfile::{NamedTempFile, TempPath};
 use super::durable::{make_folders, parent_of, sync_folder_of};
 use super::error::failed;
 use super::modes::Modes;
+use super::nameless::{self, Put};
 use super::read;
 use crate::vault::backend::Name;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
 
-pub fn save(path: &Path, name: Name, bytes: &[u8], modes: &Modes) -> Result<(), Error> {
+/// `nameless` says whether files without a name are tried first; it is unset where there are none.
+pub fn save(path: &Path, name: Name, bytes: &[u8], modes: &Modes, nameless: &AtomicBool) -> Result<(), Error> {
     if look(path, name, bytes)? == Found::Same {
         return Ok(());
+    }
+    if nameless.load(Ordering::Relaxed) {
+        match nameless::put(path, bytes, modes).map_err(|error| failed("writing", name, error))? {
+            Put::Done => return sync(path, name),
+            Put::Unsupported => nameless.store(false, Ordering::Relaxed),
+            // To replace what is there takes a name of its own.
+            Put::Taken => {}
+        }
     }
     let written = write(path, bytes, modes).map_err(|error| failed("writing", name, error))?;
     let written = match put(written, path) {
@@ -73,17 +84,27 @@ fn look(path: &Path, name: Name, bytes: &[u8]) -> Result<Found, Error> {
 
 /// A durable file beside `path`, under a temporary name as `restic` gives, which goes when it is dropped.
 fn write(path: &Path, bytes: &[u8], modes: &Modes) -> io::Result<TempPath> {
-    let mut file = temporary(path).or_else(|error| {
-        if error.kind() != ErrorKind::NotFound {
+    let file = in_its_folder(path, modes, || temporary(path))?;
+    fill(file.as_file(), bytes, modes)?;
+    Ok(file.into_temp_path())
+}
+
+/// What `open` gives, for which the folder is made where it is missing.
+pub(super) fn in_its_folder<T>(path: &Path, modes: &Modes, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    open().or_else(|error| {
+        if error.kind() != ErrorKind::NotFound || parent_of(path).is_dir() {
             return Err(error);
         }
         make_folders(std::iter::once(parent_of(path).to_owned()), modes).map_err(|(_, error)| error)?;
-        temporary(path)
-    })?;
+        open()
+    })
+}
+
+/// All of it, on stable storage.
+pub(super) fn fill(mut file: &File, bytes: &[u8], modes: &Modes) -> io::Result<()> {
     file.write_all(bytes)?;
-    make_read_only(file.as_file(), modes)?;
-    file.as_file().sync_all()?;
-    Ok(file.into_temp_path())
+    make_read_only(file, modes)?;
+    file.sync_all()
 }
 
 fn temporary(path: &Path) -> io::Result<NamedTempFile> {

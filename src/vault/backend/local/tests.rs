@@ -1,6 +1,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -31,11 +32,15 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_folder_keeps_the_contract() {
-    let (_home, place) = empty();
-    contract::holds(&place);
-    contract::holds_for_twins(&place);
-    assert_eq!(files(&place.folder), [place.folder.join("config")], "no temporary file is left");
+fn a_folder_keeps_the_contract_also_where_each_file_must_have_a_name() {
+    for nameless in [true, false] {
+        let (_home, place) = empty();
+        place.nameless.store(nameless, Ordering::Relaxed);
+        contract::holds(&place);
+        contract::holds_for_twins(&place);
+        assert_eq!(files(&place.folder), [place.folder.join("config")], "no temporary file is left");
+        assert!(nameless || !place.nameless.load(Ordering::Relaxed));
+    }
 }
 
 #[test]
@@ -101,8 +106,9 @@ fn bytes_that_are_not_the_names_replace_nothing() {
 
 #[test]
 fn of_several_configs_at_once_one_is_kept_and_the_others_hear_so() {
-    for _ in 0..20 {
+    for round in 0..20 {
         let (_home, place) = empty();
+        place.nameless.store(round % 2 == 0, Ordering::Relaxed);
         place.create().expect("folders");
         let outcomes: Vec<_> = std::thread::scope(|scope| {
             let begun =

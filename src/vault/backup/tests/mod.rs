@@ -1,6 +1,8 @@
 //! A backup against a restore of it, against failing places, and against files that do not hold still.
 
 mod faults;
+mod panics;
+mod restless;
 mod stages;
 mod trees;
 

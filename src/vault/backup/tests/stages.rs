@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{check, options, restored, save, save_with};
 use crate::vault::backend::Kind;
@@ -172,32 +171,6 @@ fn compression_is_as_asked() {
     assert!(stored[0] > text.len() as u64 && stored[1] < stored[0] / 2 && stored[2] < stored[1], "{stored:?}");
 }
 
-#[test]
-fn a_file_that_never_holds_still_is_saved_and_told_of() {
-    let dir = tempfile::tempdir().unwrap();
-    let source = dir.path().join("source");
-    fs::create_dir(&source).unwrap();
-    fs::write(source.join("busy"), bytes(1, 24 << 20)).unwrap();
-    fs::write(source.join("still"), "still").unwrap();
-    let vault = Vault::new();
-    let is_done = AtomicBool::new(false);
-    let report = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_done.load(Ordering::Relaxed) {
-                fs::File::options().write(true).open(source.join("busy")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
-            }
-        });
-        let report = save_with(&vault, &source, &options(None));
-        is_done.store(true, Ordering::Relaxed);
-        report.unwrap()
-    });
-    let told: Vec<_> = report.failures.iter().map(|failure| (failure.path.clone(), failure.errno)).collect();
-    assert_eq!(told, [(source.join("busy"), None)]);
-    assert!(report.failures[0].why.contains("changed while it was read"));
-    assert_eq!(report.count.files_new, 2, "it is in the snapshot all the same");
-    check(&vault);
-}
-
 /// Without root's right to read everything, on this thread alone; it is the one that walks and opens.
 fn as_nobody_special<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
@@ -208,42 +181,6 @@ fn as_nobody_special<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         work()
     };
     std::thread::scope(|scope| scope.spawn(thread).join().unwrap())
-}
-
-/// Whatever its times are when it was read at last: they are not those of the bytes that were kept.
-#[test]
-fn a_file_that_changed_while_it_was_read_is_read_again_by_the_next_run() {
-    let dir = tempfile::tempdir().unwrap();
-    let source = dir.path().join("source");
-    fs::create_dir(&source).unwrap();
-    let (vault, mut told) = (Vault::new(), 0);
-    for round in 0..12 {
-        let path = source.join("busy");
-        fs::write(&path, bytes(round, 9 << 20)).unwrap();
-        let (progress, is_done) = (Counters::default(), AtomicBool::new(false));
-        let (options, sources) = (options(None), std::slice::from_ref(&source));
-        let first = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let file = fs::File::options().write(true).open(&path).unwrap();
-                // It is told of before its metadata is read: from then on it holds still.
-                while progress.seen().failures == 0 && !is_done.load(Ordering::Relaxed) {
-                    file.set_modified(std::time::SystemTime::now()).unwrap();
-                }
-            });
-            let cancel = Cancel::default();
-            let report = crate::vault::backup::backup(&vault.repository, vault.index(), sources, &options, &cancel, &progress);
-            is_done.store(true, Ordering::Relaxed);
-            report.unwrap()
-        });
-        if first.failures.is_empty() {
-            continue;
-        }
-        told += 1;
-        let again = save(&vault, &source, Some(&first));
-        assert_eq!((again.count.files_changed, again.count.files_unmodified), (1, 0), "round {round}");
-        assert_eq!(save(&vault, &source, Some(&again)).count.files_unmodified, 1, "and then it is as it was");
-    }
-    assert!(told > 0, "it changed while it was read");
 }
 
 /// Writes a file anew between two of its names, when the first one is done with.

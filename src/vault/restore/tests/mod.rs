@@ -4,6 +4,7 @@ mod damage;
 mod hostile;
 mod memory;
 mod overwriting;
+mod panics;
 mod restic;
 mod stopping;
 mod stored;

@@ -148,3 +148,29 @@ fn a_filter_takes_what_it_says_and_folders_only_for_what_is_in_them() {
         assert_eq!(listing(target.path()), if dry_run { vec![] } else { vec!["new", "new/a", "new/a/x"] });
     }
 }
+
+#[test]
+fn a_folder_that_was_there_and_only_lies_above_what_is_taken_keeps_its_metadata() {
+    let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+    let x = stored.file(b"x", b"x");
+    let taken = stored.tree(vec![x]);
+    let above = stored.tree(vec![folder(b"taken", taken)]);
+    let tree = stored.tree(vec![folder(b"new", above), folder(b"there", above)]);
+    let there = target.path().join("there");
+    std::fs::create_dir_all(there.join("taken")).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(&there, mode.clone()).unwrap();
+    std::fs::set_permissions(there.join("taken"), mode).unwrap();
+    let filter =
+        |path: &[u8], _: &Node| if path.iter().filter(|byte| **byte == b'/').count() > 1 { Decision::Take } else { Decision::DescendOnly };
+    for dry_run in [true, false] {
+        let report = restored_with(&stored, tree, target.path(), &Options { filter: &filter, dry_run, ..Options::default() });
+        assert!(report.is_complete(), "{:?}", lines(&report));
+        // All but the one that was there.
+        assert_eq!((report.folders, report.files), (3, 2));
+    }
+    let mode = |path: &str| std::fs::metadata(target.path().join(path)).unwrap().mode() & 0o777;
+    assert_eq!(["there", "there/taken", "new", "new/taken"].map(mode), [0o700, 0o755, 0o755, 0o755]);
+    assert_ne!(std::fs::metadata(&there).unwrap().mtime(), 1_000_000_000);
+    assert_eq!(std::fs::metadata(target.path().join("new")).unwrap().mtime(), 1_000_000_000);
+}

@@ -1,6 +1,7 @@
 //! Restores that end early, and targets that are full: no temporary file is left.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use crate::vault::error::Error;
 use crate::vault::id::Id;
 use crate::vault::progress::Progress;
 use crate::vault::restore::{Options, restore};
+use crate::vault::target::Target;
 use crate::vault::tree::Content;
 
 /// Files of three chunks each, every chunk in a pack of its own, so that many are open at once.
@@ -53,6 +55,31 @@ fn cancel_after_any_chunk_leaves_whole_files_only() {
             assert!(name.starts_with('f') && std::fs::metadata(target.path().join(name)).unwrap().len() > 15_000);
         }
     }
+}
+
+/// Looks at the target whenever a chunk is written: a process that is killed leaves what is there then.
+struct LookAt<'a>(&'a Path);
+
+impl Progress for LookAt<'_> {
+    fn did(&self, _files: u64, _bytes: u64) {
+        for name in listing(self.0) {
+            assert!(name.starts_with('f'), "{name}");
+            assert!(std::fs::metadata(self.0.join(&name)).unwrap().len() > 15_000, "{name} is whole");
+        }
+    }
+}
+
+#[test]
+fn at_no_moment_is_there_a_file_that_is_not_whole_under_any_name() {
+    let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+    if !Target::open(target.path()).unwrap().has_nameless() {
+        return skip("the temporary folder has no files without a name");
+    }
+    let tree = many(&mut stored, 40);
+    let look = LookAt(target.path());
+    let report = restore(stored.source(), tree, target.path(), &Options::default(), &Cancel::default(), &look);
+    assert!(report.is_complete(), "{:?}", lines(&report));
+    assert_eq!(listing(target.path()).len(), 40);
 }
 
 #[test]

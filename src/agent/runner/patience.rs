@@ -1,0 +1,153 @@
+//! Trying again: exponential back-off with jitter, for ever, and no sooner than the server asks for. An outage is told once when it begins
+//! and once when it is over, however long it lasts.
+
+use std::time::{Duration, Instant};
+
+use crate::agent::channel::CallError;
+use crate::vault::cancel::Cancel;
+
+/// What a server may ask for at most.
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
+/// How soon a wait ends after its flag was raised.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long pauses are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pauses {
+    pub first: Duration,
+    /// No pause of our own grows longer.
+    pub longest: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(1), longest: Duration::from_mins(5) }
+    }
+}
+
+/// The tries of one call.
+pub struct Patience {
+    pauses: Pauses,
+    tries: u32,
+    /// Whether outages are told above debug: one caller of several is enough.
+    is_telling: bool,
+}
+
+impl Patience {
+    pub const fn telling(pauses: Pauses) -> Self {
+        Self { pauses, tries: 0, is_telling: true }
+    }
+
+    /// Tells what happens at debug alone.
+    pub const fn silent(pauses: Pauses) -> Self {
+        Self { pauses, tries: 0, is_telling: false }
+    }
+
+    /// Notes a failure; how long to wait before the next try.
+    pub fn failed(&mut self, error: &CallError) -> Duration {
+        let pause = self.pause(error, random());
+        let why = chain(error);
+        if self.is_telling && self.tries == 0 {
+            tracing::warn!(why, "the server does not answer as it should: it is asked again until it does");
+        } else {
+            tracing::debug!(why, ?pause, "the server does not answer as it should");
+        }
+        self.tries = self.tries.saturating_add(1);
+        pause
+    }
+
+    /// Notes a success.
+    pub fn worked(&mut self) {
+        if self.is_telling && self.tries > 0 {
+            tracing::info!("the server answers again");
+        }
+        self.tries = 0;
+    }
+
+    /// `random` is in 0 to 1.
+    fn pause(&self, error: &CallError, random: f64) -> Duration {
+        let doubled = self.pauses.first.saturating_mul(2_u32.saturating_pow(self.tries)).min(self.pauses.longest);
+        let own = doubled.mul_f64(random.mul_add(0.5, 0.5));
+        match error {
+            CallError::Unavailable { after: Some(after), .. } => own.max((*after).min(LONGEST_ASKED)),
+            _ => own,
+        }
+    }
+}
+
+/// Waits; false where the flag was raised before the time was up.
+pub fn wait(pause: Duration, cancel: &Cancel) -> bool {
+    let until = Instant::now() + pause;
+    while !cancel.is_raised() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        std::thread::sleep(left.min(LOOK));
+    }
+    false
+}
+
+/// The error and its causes.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn random() -> f64 {
+    // Without randomness it is the mean.
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn outage(after: Option<Duration>) -> CallError {
+        CallError::Unavailable { source: "no answer".into(), after }
+    }
+
+    #[test]
+    fn pauses_grow_to_five_minutes_and_no_further_for_ever() {
+        let mut patience = Patience::silent(Pauses::default());
+        for seconds in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            assert_eq!(patience.pause(&outage(None), 1.0), seconds * SECOND);
+            assert_eq!(patience.pause(&outage(None), 0.0), seconds * SECOND / 2);
+            let _ = patience.failed(&outage(None));
+        }
+        patience.tries = u32::MAX;
+        assert_eq!(patience.pause(&CallError::Unknown(String::new()), 1.0), 300 * SECOND);
+        assert!(patience.failed(&outage(None)) <= 300 * SECOND);
+        patience.worked();
+        assert_eq!(patience.pause(&outage(None), 1.0), SECOND);
+    }
+
+    #[test]
+    fn the_server_is_not_asked_before_the_time_that_it_names() {
+        let patience = Patience::silent(Pauses::default());
+        assert_eq!(patience.pause(&outage(Some(77 * SECOND)), 1.0), 77 * SECOND);
+        assert_eq!(patience.pause(&outage(Some(Duration::ZERO)), 1.0), SECOND);
+        assert_eq!(patience.pause(&outage(Some(Duration::MAX)), 1.0), LONGEST_ASKED);
+    }
+
+    #[test]
+    fn a_wait_ends_when_nobody_wants_it_any_more() {
+        let cancel = Cancel::default();
+        assert!(wait(Duration::ZERO, &cancel));
+        cancel.raise();
+        assert!(!wait(1_000_000 * SECOND, &cancel));
+    }
+
+    #[test]
+    fn a_cause_is_told_with_what_it_caused() {
+        assert_eq!(chain(&outage(None)), "the server cannot be reached: no answer");
+    }
+}
