@@ -134,7 +134,13 @@ pub fn run(start: Start) -> Result<Farewell, StartError> {
         unsaid: state.journal().reports(),
         leaving: None,
     };
-    let asking = Asking { state: Arc::clone(&state), settings, channel, asks_anew, cancel, terms, events: sender.clone() };
+    let startup = Startup {
+        facts: machine::facts(&state)?,
+        fingerprint: machine::fingerprint(&state)?,
+        highest_run_id: state.journal().highest_run(),
+        snapshots: Vec::new(),
+    };
+    let asking = Asking { state: Arc::clone(&state), startup, settings, channel, asks_anew, cancel, terms, events: sender.clone() };
     spawn_vital("asking", sender, move || asking.run(vaults)).map_err(StartError::Thread)?;
     let farewell = brain.run(&events);
     if farewell == Farewell::Deleted {
@@ -146,6 +152,7 @@ pub fn run(start: Start) -> Result<Farewell, StartError> {
 /// What the thread that asks needs.
 struct Asking {
     state: Arc<State>,
+    startup: Startup,
     settings: Settings,
     channel: Arc<Channel>,
     asks_anew: Arc<AtomicBool>,
@@ -164,13 +171,7 @@ impl Asking {
     }
 
     fn start_up(&self, vaults: &Vaults) -> Result<Started, Farewell> {
-        let startup = Startup {
-            facts: machine::facts(),
-            fingerprint: machine::fingerprint(),
-            highest_run_id: self.state.journal().highest_run(),
-            snapshots: Vec::new(),
-        };
-        let start_up = StartUp { server: &*self.channel, startup, cancel: &self.cancel, pauses: self.terms.pauses };
+        let start_up = StartUp { server: &*self.channel, startup: self.startup.clone(), cancel: &self.cancel, pauses: self.terms.pauses };
         start_up.run(|| mark(&self.state, true), |vault| snapshots::look(&self.state, vaults, vault, self.terms.look_patience))
     }
 
