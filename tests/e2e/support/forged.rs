@@ -62,7 +62,7 @@ impl Forged {
         let key = place().read(Name::Of(Kind::Key, repository.key()), None).expect("the key");
         let master = KeyFile::parse(&key, &repository.key()).and_then(|key| key.open(&password)).expect("it opens");
         let sealer = Sealer::new(&master);
-        let stored = write_packs(&repository, |writer| {
+        let stored = write_packs(&repository, None, |writer| {
             self.blobs.iter().try_for_each(|(kind, bytes)| writer.push(*kind, Id::of(bytes), &sealer.seal(bytes), None))
         });
         stored.expect("they are stored");
