@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::support::agent::Agent;
+use crate::support::agent::{AGENT_SOON, Agent};
 use crate::support::estate::Estate;
 use crate::support::fleet::text;
 use crate::support::runs::Wanted;
 use crate::support::seen::seen;
+use crate::support::wait_until;
 
 struct Ground {
     agent: Agent,
@@ -78,7 +79,7 @@ fn a_deleted_agent_comes_back_with_everything() {
         ground.estate.server.run(&["fleet", "revive", &id.to_string()]).expect_exit(0);
         ground.agent.start();
         ground.estate.api.await_online(id);
-        assert_eq!(ground.agent.bootstrap()["IsRegistered"], true);
+        wait_until("it is noted that the server knows it", AGENT_SOON, || ground.agent.bootstrap()["IsRegistered"] == true);
         ground.expect_restored("target", id, id);
         ground.estate.api.complete(ground.configuration);
     });

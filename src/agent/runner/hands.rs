@@ -25,6 +25,8 @@ pub(super) struct Hands {
     pub pauses: Pauses,
     /// Whether the next poll is to be answered at once.
     pub asks_anew: Arc<AtomicBool>,
+    /// Whether a start-up is to come before the next poll.
+    pub starts_up_anew: Arc<AtomicBool>,
 }
 
 impl Hands {
@@ -37,6 +39,7 @@ impl Hands {
             Order::Make(generation, leash) => self.make(generation, leash),
             Order::Answer(request, vault, leash) => self.answer(request, vault, leash),
             Order::AskAnew => self.asks_anew.store(true, Ordering::Relaxed),
+            Order::StartUpAnew => self.starts_up_anew.store(true, Ordering::Relaxed),
         }
     }
 

@@ -118,7 +118,7 @@ pub fn run(start: Start) -> Result<Farewell, StartError> {
     let level = LogLevel::begin(state.folder(), set_level);
     tracing::info!(agent = bootstrap.agent_id, server = bootstrap.server, "the agent is up");
     let (sender, events) = std::sync::mpsc::channel();
-    let asks_anew = Arc::new(AtomicBool::new(false));
+    let (asks_anew, starts_up_anew) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let brain = Brain {
         lanes: Lanes::new(terms.stop_patience),
         hands: Hands {
@@ -128,6 +128,7 @@ pub fn run(start: Start) -> Result<Farewell, StartError> {
             events: sender.clone(),
             pauses: terms.pauses,
             asks_anew: Arc::clone(&asks_anew),
+            starts_up_anew: Arc::clone(&starts_up_anew),
         },
         level,
         systemd: notify::Systemd::ready(Instant::now()),
@@ -141,7 +142,8 @@ pub fn run(start: Start) -> Result<Farewell, StartError> {
         highest_run_id: state.journal().highest_run(),
         snapshots: Vec::new(),
     };
-    let asking = Asking { state: Arc::clone(&state), startup, settings, channel, asks_anew, cancel, terms, events: sender.clone() };
+    let asking =
+        Asking { state: Arc::clone(&state), startup, settings, channel, asks_anew, starts_up_anew, cancel, terms, events: sender.clone() };
     spawn_vital("asking", sender, move || asking.run(vaults)).map_err(StartError::Thread)?;
     let farewell = brain.run(&events);
     if farewell == Farewell::Deleted {
@@ -157,6 +159,7 @@ struct Asking {
     settings: Settings,
     channel: Arc<Channel>,
     asks_anew: Arc<AtomicBool>,
+    starts_up_anew: Arc<AtomicBool>,
     cancel: Cancel,
     terms: Terms,
     events: Sender<Event>,
@@ -189,7 +192,9 @@ impl Asking {
         self.hand_on(Event::Up(Arc::clone(&tools) as _));
         let mut patience = Patience::telling(self.terms.pauses);
         loop {
-            match poll::poll(&*self.channel, &self.asks_anew, &self.cancel, &mut patience, |event| self.hand_on(event)) {
+            match poll::poll(&*self.channel, (&self.asks_anew, &self.starts_up_anew), &self.cancel, &mut patience, |event| {
+                self.hand_on(event)
+            }) {
                 Polled::Over(farewell) => return farewell,
                 Polled::Interrupted => {
                     if let Err(farewell) = self.start_up(&tools.vaults) {

@@ -18,7 +18,7 @@ const LEAST: Duration = Duration::from_secs(1);
 pub(super) enum Polled {
     /// The process is to end.
     Over(Farewell),
-    /// A call failed, and it is time for another: what answers then may be a server that started with an older catalog, or another one.
+    /// A call failed, and it is time for another, or the server gave an id twice: what answers then may be a server that started with an older catalog, or another one.
     /// It has to hear from a start-up which run ids are taken and which snapshots there are, before it gives out work.
     Interrupted,
 }
@@ -26,13 +26,16 @@ pub(super) enum Polled {
 /// Asks until a call fails or the process is to end.
 pub(super) fn poll(
     server: &dyn Server,
-    asks_anew: &AtomicBool,
+    (asks_anew, starts_up_anew): (&AtomicBool, &AtomicBool),
     cancel: &Cancel,
     patience: &mut Patience,
     mut hand_on: impl FnMut(Event),
 ) -> Polled {
     let mut tag = None::<String>;
     while !cancel.is_raised() {
+        if starts_up_anew.swap(false, Ordering::Relaxed) {
+            return Polled::Interrupted;
+        }
         if asks_anew.swap(false, Ordering::Relaxed) {
             tag = None;
         }

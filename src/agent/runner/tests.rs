@@ -165,6 +165,7 @@ fn hands(stage: Stage) -> (Arc<Stage>, Hands, Receiver<Event>) {
         events,
         pauses: NO_PAUSES,
         asks_anew: Arc::default(),
+        starts_up_anew: Arc::default(),
     };
     (stage, hands, heard)
 }
@@ -272,7 +273,8 @@ fn the_last_that_was_said_of_a_run_is_known() {
 fn polls_end_for_a_start_up_after_every_outage_for_a_newer_process_and_for_a_deletion() {
     let ask = |stage: &Stage, asks_anew: bool| {
         let (mut heard, asks_anew) = (0, AtomicBool::new(asks_anew));
-        let ended = poll(stage, &asks_anew, &Cancel::default(), &mut Patience::silent(NO_PAUSES), |_| heard += 1);
+        let ended =
+            poll(stage, (&asks_anew, &AtomicBool::new(false)), &Cancel::default(), &mut Patience::silent(NO_PAUSES), |_| heard += 1);
         (ended, heard)
     };
     for error in [outage(), Err(CallError::Unknown(String::new())), refused()] {
@@ -288,7 +290,8 @@ fn polls_end_for_a_start_up_after_every_outage_for_a_newer_process_and_for_a_del
     assert_eq!(ask(&Stage::default(), false), (Polled::Over(Farewell::Deleted), 0));
     let cancel = Cancel::default();
     cancel.raise();
-    let ended = poll(&Stage::default(), &AtomicBool::new(false), &cancel, &mut Patience::silent(NO_PAUSES), |_| {});
+    let ended =
+        poll(&Stage::default(), (&AtomicBool::new(false), &AtomicBool::new(false)), &cancel, &mut Patience::silent(NO_PAUSES), |_| {});
     assert_eq!(ended, Polled::Over(Farewell::Asked));
 }
 

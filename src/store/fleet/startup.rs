@@ -136,8 +136,8 @@ fn bring_back(connection: &mut dyn Connection, agent: &Agent, snapshot: &KnownSn
         return Ok(());
     }
     let held = runs_where(connection, "id = $1", &[snapshot.backup.into()])?.pop();
-    if held.as_ref().is_some_and(|run| run.state.is_live() && run.agent == agent.id) {
-        // Its agent still has to report it.
+    if held.as_ref().is_some_and(|run| run.state.is_taken() && run.agent == agent.id) {
+        // Its agent still has to report it. One that waits was given an id that another run had before this catalog was an older one.
         return Ok(());
     }
     let id = if held.is_none() && (1..=HIGHEST_ID).contains(&snapshot.backup) { snapshot.backup } else { next_id(connection)? };

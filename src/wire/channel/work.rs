@@ -155,6 +155,11 @@ impl Vault {
 }
 
 impl Run {
+    /// Whether nobody has taken it yet.
+    pub fn is_waiting(&self) -> bool {
+        super::parse_state(&self.state).is_some_and(crate::model::run::RunState::is_waiting)
+    }
+
     pub fn of(run: &WantedRun, opens: Opens<'_>) -> Self {
         Self { id: run.id, attempt: run.attempt, state: state_text(run.state), stop: run.stops(), job: JobText::of(&run.job, opens) }
     }

@@ -59,6 +59,8 @@ pub fn back_up(tools: &Tools, vault: &OwnVault, run: &Run, reporter: &Reporter) 
 /// What is wanted.
 struct Order<'a> {
     run: i64,
+    /// Nobody had taken it before: a snapshot with its id is of another run, which had it in a catalog that is lost.
+    is_new: bool,
     configuration: i64,
     prescript: &'a str,
     postscript: &'a str,
@@ -71,8 +73,17 @@ struct Order<'a> {
 impl<'a> Order<'a> {
     fn of(run: &'a Run) -> Option<Self> {
         let JobText::Backup { configuration_id, prescript, postscript, inclusions, exclusions, parent, .. } = &run.job else { return None };
-        let (run, configuration, parent) = (run.id, *configuration_id, parent.as_deref());
-        Some(Self { run, configuration, prescript: prescript.trim(), postscript: postscript.trim(), inclusions, exclusions, parent })
+        let (is_new, run, configuration, parent) = (run.is_waiting(), run.id, *configuration_id, parent.as_deref());
+        Some(Self {
+            run,
+            is_new,
+            configuration,
+            prescript: prescript.trim(),
+            postscript: postscript.trim(),
+            inclusions,
+            exclusions,
+            parent,
+        })
     }
 }
 
@@ -151,7 +162,9 @@ impl Work<'_> {
         let repository =
             Arc::new(opened.map_err(|error| ready::not_opened(generation, &error).unwrap_or_else(|| self.stopped_by(&error)))?);
         let snapshots = Snapshots::load(&repository, self.leash.cancel()).map_err(|error| self.stopped_by(&error))?;
-        if let Some(stored) = saving::made_by(self.order.run, &snapshots) {
+        if !self.order.is_new
+            && let Some(stored) = saving::made_by(self.order.run, &snapshots)
+        {
             // Nothing but that may follow a run that waits.
             (self.word.step)(RunState::Preparing, Counted::default()).map_err(|error| self.stopped_by(&error))?;
             tally.take_stored(stored, generation.number);

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use super::choose::name;
-use super::{AGAIN_AFTER, Finish, Key, Lanes, Last, Order, Stage, Taken};
+use super::{AGAIN_AFTER, Doubt, Finish, Key, Lanes, Last, Order, Stage, Taken};
 use crate::agent::leash::{Leash, Why};
 use crate::model::run::RunState;
 use crate::wire::channel::run::RunReport;
 use crate::wire::channel::state_text;
+use crate::wire::channel::work::Run;
 
 impl Lanes {
     /// The taking of a run has ended.
@@ -21,7 +22,7 @@ impl Lanes {
                 self.say_stopped(key).into_iter().collect()
             }
             (Taken::Yes(run), None) => {
-                held.run = *run;
+                held.run = Run { state: held.run.state.clone(), ..*run };
                 held.stage = Stage::Waiting;
                 Vec::new()
             }
@@ -62,7 +63,7 @@ impl Lanes {
     /// The server has the final report of a run, or will never take it.
     pub fn said(&mut self, key: Key) {
         self.held.remove(&key);
-        self.done.insert(key);
+        self.done.insert(key, Doubt::None);
     }
 
     /// The repository of a generation was made, or was not.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::{Held, Key, Lanes, Order, Stage};
+use super::{Doubt, Held, Key, Lanes, Order, Stage};
 use crate::agent::leash::Why;
 use crate::model::run::RunState;
 use crate::wire::channel::run::RunReport;
@@ -20,7 +20,7 @@ impl Lanes {
         self.requests = work.requests;
         self.forget_what_is_gone();
         let listed: BTreeSet<Key> = work.runs.iter().map(Key::of).collect();
-        self.done.retain(|key| listed.contains(key));
+        self.done.retain(|key, _| listed.contains(key));
         let mut orders = self.let_go(&listed);
         orders.extend(work.runs.into_iter().filter_map(|run| self.heed_run(run, now)));
         orders.extend(self.choose(now));
@@ -48,8 +48,8 @@ impl Lanes {
 
     fn heed_run(&mut self, run: Run, now: Instant) -> Option<Order> {
         let key = Key::of(&run);
-        if self.done.contains(&key) {
-            return None;
+        if self.done.contains_key(&key) {
+            return self.doubt(&run, key);
         }
         let stop = run.stop;
         let Some(held) = self.held.get_mut(&key) else {
@@ -74,6 +74,19 @@ impl Lanes {
             Stage::Taking | Stage::Waiting | Stage::Running | Stage::Saying => {}
         }
         None
+    }
+
+    /// A run that has ended is listed. Nobody makes one wait again: where a list that was asked for after its end says so, the id was given
+    /// to another run, by a catalog that is older than the first. The server hears from a start-up which ids were used, and the run is
+    /// taken when it is listed after that.
+    fn doubt(&mut self, run: &Run, key: Key) -> Option<Order> {
+        let doubt = self.done.get_mut(&key).filter(|_| run.is_waiting())?;
+        if *doubt == Doubt::None {
+            *doubt = Doubt::WaitsAgain;
+            return Some(Order::AskAnew);
+        }
+        self.done.remove(&key);
+        Some(Order::StartUpAnew)
     }
 
     /// Says that a user's stop is obeyed, with the last numbers that are known.

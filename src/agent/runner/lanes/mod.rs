@@ -40,6 +40,8 @@ pub(super) enum Order {
     Answer(Request, Vault, Leash),
     /// The next list is to come although the server thinks it is known.
     AskAnew,
+    /// The server does not remember what it gave out before: it is to hear what a start-up tells.
+    StartUpAnew,
 }
 
 /// How the taking of a run ended.
@@ -82,7 +84,16 @@ enum Stage {
     Saying,
 }
 
+/// What is thought of a run that has ended and is listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Doubt {
+    None,
+    /// It waits again. The list may be older than its end, so the next one tells.
+    WaitsAgain,
+}
+
 struct Held {
+    /// Its state is the one in which this process met it first.
     run: Run,
     stage: Stage,
     leash: Leash,
@@ -106,7 +117,7 @@ pub(super) struct Lanes {
     vault: Vault,
     held: BTreeMap<Key, Held>,
     /// Runs that have ended, until a list comes without them: one that was made before may still hold them.
-    done: BTreeSet<Key>,
+    done: BTreeMap<Key, Doubt>,
     requests: Vec<Request>,
     answering: Option<Answering>,
     /// Requests that are answered, until a list comes without them.
@@ -146,7 +157,7 @@ impl Lanes {
         Self {
             vault: Vault { generations: Vec::new() },
             held: BTreeMap::new(),
-            done: BTreeSet::new(),
+            done: BTreeMap::new(),
             requests: Vec::new(),
             answering: None,
             answered: BTreeSet::new(),
