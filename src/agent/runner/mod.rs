@@ -171,8 +171,7 @@ impl Asking {
     }
 
     fn start_up(&self, vaults: &Vaults) -> Result<Started, Farewell> {
-        let startup = self.startup.clone();
-        let start_up = StartUp { server: &*self.channel, startup, cancel: &self.cancel, pauses: self.terms.pauses };
+        let start_up = StartUp { server: &*self.channel, startup: self.startup.clone(), cancel: &self.cancel, pauses: self.terms.pauses };
         start_up.run(|| mark(&self.state, true), |vault| snapshots::look(&self.state, vaults, vault, self.terms.look_patience))
     }
 

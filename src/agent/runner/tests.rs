@@ -311,7 +311,7 @@ fn a_start_up_is_said_until_it_is_heard_and_again_with_the_snapshots() {
 
 #[test]
 fn a_list_of_snapshots_that_is_refused_keeps_nobody_from_work() {
-    let stage = Stage::default().starts([Ok(started(1)), refused()]).lists([wanted("a", [])]);
+    let stage = Stage::default().starts([Ok(started(1)), refused(), Ok(started(3))]).lists([wanted("a", [])]);
     assert_eq!(start_up(&stage, 3).0, Ok(1));
 }
 

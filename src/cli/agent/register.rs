@@ -55,7 +55,7 @@ impl Register {
         if let Ok(seen) = State::look(&folder)
             && seen.is_held
         {
-            return Err(place::failed("cannot register", &StateError::Busy(folder)));
+            return Err(place::failed("cannot register", &StateError::Busy(folder.join("agent.lock"))));
         }
         let trust = self.trust.trust()?;
         let api_key = api_key(&self.user, console)?;
@@ -116,7 +116,9 @@ impl Register {
         let copied = begun.state.copy_for_old_tools(&bootstrap);
         copied
             .map_err(|error| place::failed(&format!("agent {agent_id} is registered, but files for old tools cannot be made"), &error))?;
-        let up = up::come_up(begun.state, &bootstrap)?;
+        let up = up::come_up(begun.state, &bootstrap).map_err(|failure| {
+            failure.with_hint("the registration stands, so do not register again: `strongroom agent run` does the rest")
+        })?;
         let kept = self.passphrase.keep(&up.tools, &up.work.vault, console);
         let machine_name = up.machine_name.clone();
         let answer = json!({

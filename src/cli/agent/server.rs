@@ -61,7 +61,9 @@ pub fn failed(doing: &str, error: &CallError) -> Failure {
         CallError::Distrusted(why) if why.contains("certificate") => {
             failure.with_hint("name the server's certificate with --ca-file, or its SHA-256 with --pin")
         }
-        CallError::Distrusted(_) => failure.with_hint("an agent's server has a URL that begins with https://"),
+        CallError::Distrusted(why) if why.contains("plain HTTP") => {
+            failure.with_hint("an agent's server has a URL that begins with https://")
+        }
         CallError::Unavailable { .. } => failure.with_hint("see that the server runs at this URL, and that this machine may connect to it"),
         CallError::Unknown(_) => {
             failure.with_hint("see that this is the server where the agent was registered, and that its catalog is up to date")
@@ -69,7 +71,7 @@ pub fn failed(doing: &str, error: &CallError) -> Failure {
         CallError::Deleted => {
             failure.with_hint("`strongroom fleet revive` on the server brings it back; `strongroom agent register` makes a new one")
         }
-        CallError::Conflict(_) | CallError::Refused { .. } | CallError::Cancelled => failure,
+        CallError::Distrusted(_) | CallError::Conflict(_) | CallError::Refused { .. } | CallError::Cancelled => failure,
     }
 }
 

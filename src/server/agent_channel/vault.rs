@@ -36,7 +36,8 @@ pub async fn of_restore(head: &RequestHead, rest: &str, body: &mut RequestBody) 
     let pinned = head.context.store.pinned_vault(agent.id, super::id(id)?).await?;
     let pinned = pinned.ok_or_else(|| ApiFault::not_found(format!("Restore {id} is none that this agent has under way.")))?;
     repository_of(path)?;
-    let inner = within_checked(head, &format!("/@{}{path}", pinned.at.rfc3339_micros()))?;
+    let mut inner = within_checked(head, &format!("/@{}{path}", pinned.at.rfc3339_micros()))?;
+    inner.parts.extensions.insert(repository::Pinned);
     let account: AccountId = pinned.account.parse().map_err(|_| ApiFault::no_path())?;
     let visit = visit(&inner, &account).await?;
     let outcome = match *inner.method() {

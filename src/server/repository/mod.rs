@@ -29,6 +29,7 @@ use crate::store::visit::Visit;
 use viewed::{Viewed, viewed};
 
 pub use post::post;
+pub use viewed::Pinned;
 
 type Outcome = Result<Response<Body>, ApiError>;
 

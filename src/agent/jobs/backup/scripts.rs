@@ -239,25 +239,44 @@ mod tests {
         assert_eq!(run("prescript", script, &LONG, &Cancel::default()), Ok(()));
     }
 
-    #[test]
-    fn a_script_that_takes_too_long_is_ended_with_all_that_it_started() {
-        let dir = tempfile::tempdir().unwrap();
-        let ended = dir.path().join("ended");
-        let script = format!("(trap 'echo > {}; exit' TERM; while :; do sleep 0.01; done) & wait", ended.display());
-        let how = failed(&script, &Limits { in_all: Duration::from_secs(1), ..LONG });
-        // Some shells say more.
-        assert!(how.starts_with("it did not end within 1 s and was made to"), "{how}");
-        while !ended.exists() {
+    /// Stops the script once it has made the file `ready`.
+    fn stopped_when_ready(script: &str, ready: &std::path::Path, limits: &Limits) -> Result<(), Failed> {
+        let cancel = Cancel::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                wait_for(ready);
+                cancel.raise();
+            });
+            run("prescript", script, limits, &cancel)
+        })
+    }
+
+    fn wait_for(file: &std::path::Path) {
+        while !file.exists() {
             std::thread::yield_now();
         }
     }
 
     #[test]
+    fn a_script_that_takes_too_long_is_made_to_end() {
+        assert!(failed("sleep 1000", &NO_TIME).starts_with("it did not end within 0 s and was made to"));
+    }
+
+    #[test]
+    fn a_script_is_ended_with_all_that_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ready, ended) = (dir.path().join("ready"), dir.path().join("ended"));
+        let work = format!("trap 'echo > {}; exit' TERM; echo > {}; while :; do sleep 0.01; done", ended.display(), ready.display());
+        assert_eq!(stopped_when_ready(&format!("({work}) & wait"), &ready, &LONG), Err(Failed::Stopped));
+        wait_for(&ended);
+    }
+
+    #[test]
     fn one_that_does_not_listen_is_killed() {
-        let limits = Limits { grace: Duration::ZERO, in_all: Duration::from_millis(500), ..LONG };
-        let how = failed("trap '' TERM; echo deaf >&2; while :; do sleep 0.01; done", &limits);
-        assert_eq!(how, "it did not end within 0 s and was made to: deaf");
-        assert!(failed("sleep 1000", &NO_TIME).starts_with("it did not end"));
+        let dir = tempfile::tempdir().unwrap();
+        let ready = dir.path().join("ready");
+        let deaf = format!("trap '' TERM; echo > {}; while :; do sleep 0.01; done", ready.display());
+        assert_eq!(stopped_when_ready(&deaf, &ready, &Limits { grace: Duration::ZERO, ..LONG }), Err(Failed::Stopped));
     }
 
     #[test]

@@ -254,10 +254,9 @@ fn a_backup_is_a_snapshot_that_brings_everything_back() {
 fn what_is_unchanged_is_not_read_again() {
     let mut rig = Rig::new(&["a", "b/c"]);
     let first = rig.ends("completed");
-    // Only a file that is as old as the clock's tick could still change unseen; these are compared, not read.
     rig.run.id = 8;
     let again = rig.ends("completed");
-    assert_eq!((again.files_searched, again.files_done, again.bytes_done), (2, 0, 0), "the newest of this configuration is the parent");
+    assert_eq!((again.files_searched, again.files_done), (2, 0), "the newest of this configuration is the parent");
     assert_eq!(rig.snapshots()[1].snapshot.parent, Some(rig.snapshots()[0].id));
 
     rig.run.id = 9;
@@ -268,12 +267,7 @@ fn what_is_unchanged_is_not_read_again() {
     rig.run.id = 10;
     let JobText::Backup { configuration_id, parent, .. } = &mut rig.run.job else { unreachable!() };
     (*configuration_id, *parent) = (53, first.snapshot.map(|name| name.replace("g3/", "g2/")));
-    let unrelated = rig.ends("completed");
-    assert_eq!(
-        (unrelated.files_done, unrelated.bytes_done),
-        (2, 0),
-        "one of another generation is none, and the bytes are there all the same"
-    );
+    assert_eq!(rig.ends("completed").files_done, 2, "one of another generation is none");
 
     rig.run.id = 11;
     rig.write("a", "changed");

@@ -42,6 +42,7 @@ impl Cleanup<'_> {
         self.tally.looked_at(planned.packs.count);
         drop(planned);
         (self.begin)()?;
+        self.tally.begun();
         let forgotten = forget(repository, guard, &options.without, cancel)?;
         for (id, error) in forgotten.refused {
             if is_halt(&error) {

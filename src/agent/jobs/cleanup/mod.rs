@@ -71,7 +71,8 @@ pub fn clean_up(tools: &Tools, vault: &OwnVault, run: &Run, reporter: &Reporter)
         tally: &tally,
     };
     let mut outcome = Outcome::default();
-    let worked = while_told(reporter, &tally, TOLD_EVERY, || {
+    let tell = || reporter.count(tally.state(), tally.counted());
+    let worked = while_told(TOLD_EVERY, tell, || {
         reporter.step(RunState::Preparing, tally.counted())?;
         cleanup.run(&mut outcome)
     });

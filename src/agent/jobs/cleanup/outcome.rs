@@ -55,7 +55,7 @@ impl Outcome {
     /// How the job ends. A stop that came too late to stop anything is none.
     pub(super) fn ended(mut self, worked: Result<(), Error>, tally: &Tally, reporter: &Reporter) -> Ended {
         match worked {
-            Err(_) if reporter.leash.why().is_some() => return Ended::Cut(self.report(RunState::InProgress, tally, reporter)),
+            Err(_) if reporter.leash.why().is_some() => return Ended::Cut(self.report(tally.state(), tally, reporter)),
             Err(error) => {
                 let (word, text) = reason(&error);
                 self.failure.get_or_insert((word, format!("The vault was not cleaned: {text}")));

@@ -1,10 +1,10 @@
 //! How far a cleanup is, and saying so while it goes on.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::agent::jobs::{Counted, Reporter};
+use crate::agent::jobs::Counted;
 use crate::model::run::RunState;
 
 /// Counts; each number only grows. Reading moves them, too: a cleanup that reads for hours before it removes anything is no idle one.
@@ -14,6 +14,7 @@ pub(super) struct Tally {
     bytes_moved: AtomicU64,
     files_removed: AtomicU64,
     bytes_freed: AtomicU64,
+    has_begun: AtomicBool,
 }
 
 impl Tally {
@@ -35,6 +36,16 @@ impl Tally {
         self.bytes_freed.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The server knows that something is removed from now on.
+    pub(super) fn begun(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+
+    /// The state that counters are said with: said with a later one they would move the run.
+    pub(super) fn state(&self) -> RunState {
+        if self.has_begun.load(Ordering::Relaxed) { RunState::InProgress } else { RunState::Preparing }
+    }
+
     /// In the words that all runs share: searched are the packs there are and the bytes that were read and written, done are the files
     /// that were removed and the bytes that this freed.
     pub(super) fn counted(&self) -> Counted {
@@ -48,17 +59,42 @@ impl Tally {
     }
 }
 
-/// Does the work, and says the counters meanwhile.
-pub(super) fn while_told<T>(reporter: &Reporter, tally: &Tally, every: Duration, work: impl FnOnce() -> T) -> T {
+/// Does the work, and tells of it again and again meanwhile.
+pub(super) fn while_told<T>(every: Duration, tell: impl Fn() + Send, work: impl FnOnce() -> T) -> T {
     let (end, ended) = channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                reporter.count(RunState::InProgress, tally.counted());
+                tell();
             }
         });
-        let done = work();
-        drop(end);
-        done
+        // Dropped when the work is done, and when it panics.
+        let _end = end;
+        work()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_as_long_as_the_work_lasts_and_no_longer() {
+        let (tally, (told, hear)) = (Tally::default(), channel());
+        let heard = while_told(
+            Duration::from_millis(1),
+            || told.send(tally.counted().bytes_searched).unwrap(),
+            || {
+                tally.moved(7);
+                // Whatever was told before that, this comes.
+                hear.iter().take_while(|bytes| *bytes < 7).count();
+                tally.moved(7);
+                hear.iter().find(|bytes| *bytes == 14)
+            },
+        );
+        assert_eq!(heard, Some(14));
+        // Whoever told has gone, so nothing but what was told meanwhile is there.
+        drop(told);
+        assert!(hear.iter().all(|bytes| bytes == 14));
+    }
 }

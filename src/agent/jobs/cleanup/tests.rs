@@ -98,6 +98,14 @@ fn a_pulled_leash_cuts_it_at_any_step_and_it_goes_on() {
 }
 
 #[test]
+fn one_that_is_cut_before_it_begins_is_still_preparing() {
+    let (stage, leash) = (Stage::new(1), Leash::default());
+    leash.pull(Why::Ending);
+    assert_eq!(cut(stage.clean_on(&leash, &stage.named(1, &[0]))).state, "preparing");
+    stage.expect_only(1, &[0, 1, 2]);
+}
+
+#[test]
 fn where_the_server_halts_it_the_run_stays_live_and_goes_on_later() {
     let stage = Stage::new(1);
     let whole = stage.keep();
