@@ -153,6 +153,31 @@ fn a_lock_in_the_way_is_told_and_can_be_removed() {
     vault.backup(tree.path());
 }
 
+#[test]
+fn too_few_descriptors_are_told_in_words() {
+    let (_place, vault) = made();
+    let Some(prlimit) = program(&["prlimit"]) else { return skip("prlimit is not installed") };
+    let mut last = None;
+    for count in 4..=30 {
+        let mut command = Command::new(&prlimit);
+        vault.equip(&mut command);
+        command.arg(format!("--nofile={count}:{count}")).arg(env!("CARGO_BIN_EXE_strongroom")).args(["vault", "snapshots"]);
+        let ran = Ran::of(&command.stdin(Stdio::null()).output().expect("prlimit runs"));
+        assert!(!ran.complaint.contains("panicked"), "{count}: {ran:?}");
+        if ran.exit == 1 && ran.complaint.contains("ulimit -n") {
+            expect_told(&ran, &["error: too few file descriptors are free", "hint: raise `ulimit -n`"]);
+        }
+        // With the very fewest the program does not even start.
+        last = Some((ran.exit, count));
+    }
+    assert_eq!(last.map(|(exit, _)| exit), Some(0), "with some more it works");
+    let mut command = Command::new(prlimit);
+    vault.equip(&mut command);
+    command.args(["--nofile=8:8", env!("CARGO_BIN_EXE_strongroom"), "vault", "snapshots"]);
+    let ran = Ran::of(&command.stdin(Stdio::null()).output().expect("prlimit runs")).expect_exit(1);
+    expect_told(&ran, &["error: too few file descriptors are free", "hint: raise `ulimit -n`"]);
+}
+
 fn signal(child: &std::process::Child, signal: Signal) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, signal).expect("the process takes a signal");

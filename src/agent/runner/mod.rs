@@ -46,7 +46,8 @@ use doing::Doing;
 use hands::{Hands, spawn_vital};
 use lanes::{Finish, Key, Lanes, Taken};
 use log_level::LogLevel;
-use patience::Pauses;
+use patience::{Patience, Pauses};
+use poll::Polled;
 use start_up::StartUp;
 
 /// How long the runner waits for what.
@@ -171,7 +172,8 @@ impl Asking {
     }
 
     fn start_up(&self, vaults: &Vaults) -> Result<Started, Farewell> {
-        let start_up = StartUp { server: &*self.channel, startup: self.startup.clone(), cancel: &self.cancel, pauses: self.terms.pauses };
+        let startup = Startup { highest_run_id: self.state.journal().highest_run(), ..self.startup.clone() };
+        let start_up = StartUp { server: &*self.channel, startup, cancel: &self.cancel, pauses: self.terms.pauses };
         start_up.run(|| mark(&self.state, true), |vault| snapshots::look(&self.state, vaults, vault, self.terms.look_patience))
     }
 
@@ -183,8 +185,19 @@ impl Asking {
             vaults,
             server_is_ahead_seconds: ahead_seconds(&started.time),
         };
-        self.hand_on(Event::Up(Arc::new(tools)));
-        poll::poll(&*self.channel, &self.asks_anew, &self.cancel, self.terms.pauses, |event| self.hand_on(event))
+        let tools = Arc::new(tools);
+        self.hand_on(Event::Up(Arc::clone(&tools) as _));
+        let mut patience = Patience::telling(self.terms.pauses);
+        loop {
+            match poll::poll(&*self.channel, &self.asks_anew, &self.cancel, &mut patience, |event| self.hand_on(event)) {
+                Polled::Over(farewell) => return farewell,
+                Polled::Interrupted => {
+                    if let Err(farewell) = self.start_up(&tools.vaults) {
+                        return farewell;
+                    }
+                }
+            }
+        }
     }
 
     fn hand_on(&self, event: Event) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::patience::{Patience, Pauses, wait};
+use super::patience::{Patience, wait};
 use super::server::Server;
 use super::{Event, Farewell};
 use crate::agent::channel::CallError;
@@ -13,15 +13,25 @@ const WAIT: Duration = Duration::from_secs(30);
 /// A server that ends holds no polls; it is not asked more often than this meanwhile.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// Asks until the process is to end, and says why.
+/// Why nobody asks any more.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Polled {
+    /// The process is to end.
+    Over(Farewell),
+    /// A call failed, and it is time for another: what answers then may be a server that started with an older catalog, or another one.
+    /// It has to hear from a start-up which run ids are taken and which snapshots there are, before it gives out work.
+    Interrupted,
+}
+
+/// Asks until a call fails or the process is to end.
 pub(super) fn poll(
     server: &dyn Server,
     asks_anew: &AtomicBool,
     cancel: &Cancel,
-    pauses: Pauses,
+    patience: &mut Patience,
     mut hand_on: impl FnMut(Event),
-) -> Farewell {
-    let (mut tag, mut patience) = (None::<String>, Patience::telling(pauses));
+) -> Polled {
+    let mut tag = None::<String>;
     while !cancel.is_raised() {
         if asks_anew.swap(false, Ordering::Relaxed) {
             tag = None;
@@ -41,11 +51,14 @@ pub(super) fn poll(
                 patience.worked();
                 wait(LEAST.saturating_sub(begun.elapsed()), cancel);
             }
-            Err(CallError::Deleted) => return Farewell::Deleted,
-            Err(CallError::Conflict(_)) => return Farewell::Superseded,
+            Err(CallError::Deleted) => return Polled::Over(Farewell::Deleted),
+            Err(CallError::Conflict(_)) => return Polled::Over(Farewell::Superseded),
             Err(CallError::Cancelled) => {}
-            Err(error) => _ = wait(patience.failed(&error), cancel),
+            Err(error) => {
+                wait(patience.failed(&error), cancel);
+                return Polled::Interrupted;
+            }
         }
     }
-    Farewell::Asked
+    Polled::Over(Farewell::Asked)
 }

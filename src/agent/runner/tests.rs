@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 
 use super::lanes::{Last, Order};
-use super::poll::poll;
+use super::poll::{Polled, poll};
 use super::server::{Memory, Server};
 use super::*;
 use crate::agent::channel::{CallError, Wanted};
@@ -269,21 +269,27 @@ fn the_last_that_was_said_of_a_run_is_known() {
 }
 
 #[test]
-fn polls_go_on_through_outages_and_end_for_a_newer_process_or_a_deletion() {
+fn polls_end_for_a_start_up_after_every_outage_for_a_newer_process_and_for_a_deletion() {
     let ask = |stage: &Stage, asks_anew: bool| {
         let (mut heard, asks_anew) = (0, AtomicBool::new(asks_anew));
-        let farewell = poll(stage, &asks_anew, &Cancel::default(), NO_PAUSES, |_| heard += 1);
-        (farewell, heard)
+        let ended = poll(stage, &asks_anew, &Cancel::default(), &mut Patience::silent(NO_PAUSES), |_| heard += 1);
+        (ended, heard)
     };
-    let unknown = Err(CallError::Unknown(String::new()));
-    let stage = Stage::default().lists([outage(), wanted("a", []), unknown, refused(), wanted("b", []), conflict()]);
-    assert_eq!(ask(&stage, true), (Farewell::Superseded, 2));
-    let a = "work since Some(\"a\")";
-    assert_eq!(stage.log(), format!("work since None, work since None, {a}, {a}, {a}, work since Some(\"b\")"));
-    assert_eq!(ask(&Stage::default(), false), (Farewell::Deleted, 0));
+    for error in [outage(), Err(CallError::Unknown(String::new())), refused()] {
+        let stage = Stage::default().lists([wanted("a", []), error, wanted("b", []), conflict()]);
+        assert_eq!(ask(&stage, true), (Polled::Interrupted, 1));
+        assert_eq!(ask(&stage, false), (Polled::Over(Farewell::Superseded), 1));
+        assert_eq!(
+            stage.log(),
+            "work since None, work since Some(\"a\"), work since None, work since Some(\"b\")",
+            "what was known before an outage is not known after it"
+        );
+    }
+    assert_eq!(ask(&Stage::default(), false), (Polled::Over(Farewell::Deleted), 0));
     let cancel = Cancel::default();
     cancel.raise();
-    assert_eq!(poll(&Stage::default(), &AtomicBool::new(false), &cancel, NO_PAUSES, |_| {}), Farewell::Asked);
+    let ended = poll(&Stage::default(), &AtomicBool::new(false), &cancel, &mut Patience::silent(NO_PAUSES), |_| {});
+    assert_eq!(ended, Polled::Over(Farewell::Asked));
 }
 
 /// How a start-up goes that finds so many snapshots.

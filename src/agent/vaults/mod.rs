@@ -16,7 +16,7 @@ use crate::vault::backend::Backend;
 use crate::vault::backend::location::Location;
 use crate::vault::backend::location::address::Address;
 use crate::vault::backend::open_for_work;
-use crate::vault::backend::options::{Options, Trust};
+use crate::vault::backend::options::{Headers, Options, Trust};
 use crate::vault::error::Error;
 use crate::vault::keys::{Maker, Password};
 use crate::vault::repository::Repository;
@@ -54,7 +54,10 @@ impl Vaults {
             limit_upload_kib: self.settings.limit_upload_kib,
             limit_download_kib: self.settings.limit_download_kib,
             cancel: leash.cancel().clone(),
-            headers: self.channel.headers(),
+            headers: Headers::of({
+                let channel = Arc::clone(&self.channel);
+                move || channel.headers()
+            }),
             ..Options::default()
         };
         open_for_work(&Location::of(below(&self.server, path)), &options)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -25,7 +26,7 @@ pub struct Options {
     /// Plain HTTP to other machines too: password and traffic can be read on the way.
     pub allows_plain_http: bool,
     /// Further headers of every request, such as another `Authorization` than user and password of the location.
-    pub headers: HeaderMap,
+    pub headers: Headers,
 }
 
 impl Default for Options {
@@ -38,8 +39,23 @@ impl Default for Options {
             retries: Retries::default(),
             idle: Duration::from_secs(120),
             allows_plain_http: false,
-            headers: HeaderMap::new(),
+            headers: Headers::default(),
         }
+    }
+}
+
+/// Headers that are asked for anew for each request, as they may change while a place is used. None by default.
+#[derive(Clone, Default)]
+pub struct Headers(Option<Arc<dyn Fn() -> HeaderMap + Send + Sync>>);
+
+impl Headers {
+    pub fn of(headers: impl Fn() -> HeaderMap + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(headers)))
+    }
+
+    /// As they are now.
+    pub(super) fn now(&self) -> HeaderMap {
+        self.0.as_ref().map(|headers| headers()).unwrap_or_default()
     }
 }
 

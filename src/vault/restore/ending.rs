@@ -44,7 +44,7 @@ fn link_one(filling: &Filling<'_>, links: &Links, number: u32, first: Name) -> R
     let (folder, within) = (open(records.folder(first))?, open(links.names.folder(number))?);
     let temporary = filling.target.temporaries().name(u64::MAX);
     let placed = Placed { folder: &within, name: links.names.name(number), temporary: &temporary, replace: filling.replace };
-    placed.link((&folder, records.name(first)))
+    placed.link((&folder, records.name(first)), true)
 }
 
 /// Puts their own metadata on folders.

@@ -53,13 +53,13 @@ impl Placed<'_> {
         Ok(())
     }
 
-    /// Gives a regular file of the target one more name. Anything else under the first name is an error: a symlink there is not
-    /// followed.
-    pub fn link(&self, first: (&Folder, &[u8])) -> Result<(), Trouble> {
+    /// Gives a regular file of the target, or else an entry that is neither that nor a folder, one more name. Anything else under the
+    /// first name is an error; a symlink there is not followed.
+    pub fn link(&self, first: (&Folder, &[u8]), is_file: bool) -> Result<(), Trouble> {
         let (folder, name) = first;
         match folder.look(name) {
-            Ok(Some(existing)) if existing.is_file => {}
-            Ok(_) => return Err(Trouble::new("link", io::Error::new(io::ErrorKind::NotFound, "the file's first name is not there"))),
+            Ok(Some(existing)) if existing.is_file == is_file && !existing.is_folder => {}
+            Ok(_) => return Err(Trouble::new("link", io::Error::new(io::ErrorKind::NotFound, "its first name is not there"))),
             Err(error) => return Err(Trouble::new("link", error)),
         }
         self.put("link", |new| rustix::fs::linkat(folder, name, self.folder, new, AtFlags::empty()))

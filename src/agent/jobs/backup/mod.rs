@@ -196,7 +196,8 @@ impl Work<'_> {
 
     /// What an error means that ended the work.
     fn stopped_by(&self, error: &Error) -> Stop {
-        if matches!(error, Error::Cancelled) && self.leash.why().is_some() {
+        // What else fails after it was pulled is the end of what it stopped.
+        if self.leash.why().is_some() {
             return Stop::Cut;
         }
         let (reason, note) = reasons::reason(error);

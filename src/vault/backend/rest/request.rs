@@ -12,7 +12,7 @@ use super::listing::V2;
 use super::road::Road;
 use super::sent::Sent;
 use crate::vault::backend::location::address::Address;
-use crate::vault::backend::options::Options;
+use crate::vault::backend::options::{Headers, Options};
 use crate::vault::error::Error;
 
 /// What to ask.
@@ -40,6 +40,7 @@ pub struct Requests {
     care: Care,
     path: String,
     headers: HeaderMap,
+    further: Headers,
     upload: Option<Arc<Bucket>>,
     /// Connections that nobody uses now.
     resting: Mutex<Vec<Line>>,
@@ -57,7 +58,8 @@ impl Requests {
             road: Road::new(address, options, turn.max(LEAST_BUFFERED))?,
             care: Care { idle: options.idle, cancel: options.cancel.clone(), download },
             path: checked_path(address)?,
-            headers: headers(address, options)?,
+            headers: headers(address)?,
+            further: options.headers.clone(),
             upload: Bucket::of_kib(options.limit_upload_kib).map(Arc::new),
             resting: Mutex::default(),
         })
@@ -100,6 +102,7 @@ impl Requests {
         *request.uri_mut() = format!("{}{}", self.path, ask.tail).parse().expect("the path was tried, and what follows it is plain");
         let headers = request.headers_mut();
         *headers = self.headers.clone();
+        headers.extend(self.further.now());
         if let Some(range) = ask.range {
             let text = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
             headers.insert(RANGE, text.parse().expect("digits make a header"));
@@ -120,7 +123,7 @@ fn checked_path(address: &Address) -> Result<String, Error> {
 }
 
 /// Those that every request has.
-fn headers(address: &Address, options: &Options) -> Result<HeaderMap, Error> {
+fn headers(address: &Address) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     let host = address.authority().parse().map_err(|_| Error::Refused(format!("{address}: this cannot be a host")))?;
     headers.insert(HOST, host);
@@ -133,6 +136,5 @@ fn headers(address: &Address, options: &Options) -> Result<HeaderMap, Error> {
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
-    headers.extend(options.headers.clone());
     Ok(headers)
 }

@@ -1,4 +1,4 @@
-//! A file that changes each time while it is read.
+//! Files that change while a backup is at them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::{check, options, save};
-use crate::vault::backup::{Report, backup};
+use super::{check, options, restored, save};
+use crate::vault::backup::{Options, Report, backup};
 use crate::vault::cancel::Cancel;
-use crate::vault::progress::Progress;
+use crate::vault::progress::{Counters, Progress};
+use crate::vault::source::select::{Select, Verdict};
 use crate::vault::testing::{Vault, bytes};
 
 /// Changes a file whenever a chunk is done, until it is told that something has failed.
@@ -79,4 +80,40 @@ fn a_file_that_changed_while_it_was_read_is_read_again_by_the_next_run() {
     let again = save(&vault, &source, Some(&first));
     assert_eq!((again.count.files_changed, again.count.files_unmodified), (1, 1));
     assert_eq!(save(&vault, &source, Some(&again)).count.files_unmodified, 2, "and then it is as it was");
+}
+
+/// Writes a file anew between two of its names, when the first one is done with.
+struct Rewrite<'a> {
+    file: PathBuf,
+    progress: &'a Counters,
+}
+
+impl Select for Rewrite<'_> {
+    fn by_path(&self, path: &Path) -> Verdict {
+        if path == self.file {
+            while self.progress.seen().files_done == 0 {
+                std::thread::yield_now();
+            }
+            fs::write(&self.file, "new bytes").unwrap();
+        }
+        Verdict::Take
+    }
+}
+
+/// The system gives the number of a file that is gone to the next one, which may have two names, too.
+#[test]
+fn a_name_whose_inode_has_changed_since_its_other_name_was_met_is_read_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("a"), "old").unwrap();
+    fs::hard_link(source.join("a"), source.join("z")).unwrap();
+    let (vault, progress) = (Vault::new(), Counters::default());
+    let rewrite = Rewrite { file: source.join("z"), progress: &progress };
+    let options = Options { select: &rewrite, ..options(None) };
+    let sources = std::slice::from_ref(&source);
+    let report = backup(&vault.repository, vault.index(), sources, &options, &Cancel::default(), &progress).unwrap();
+    let found = restored(&vault, &report, &source, &dir.path().join("restored"));
+    assert_eq!(fs::read(found.join("a")).unwrap(), b"old");
+    assert_eq!(fs::read(found.join("z")).unwrap(), b"new bytes");
 }

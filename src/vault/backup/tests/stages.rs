@@ -6,11 +6,8 @@ use std::path::Path;
 
 use super::{check, options, restored, save, save_with};
 use crate::vault::backend::Kind;
-use crate::vault::cancel::Cancel;
 use crate::vault::chunk::MAX_BYTES;
 use crate::vault::compression::Compression;
-use crate::vault::progress::Counters;
-use crate::vault::source::select::{Select, Verdict};
 use crate::vault::source::stamp::Ignored;
 use crate::vault::testing::{Vault, bytes};
 use crate::vault::tree::Content;
@@ -181,42 +178,6 @@ fn as_nobody_special<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         work()
     };
     std::thread::scope(|scope| scope.spawn(thread).join().unwrap())
-}
-
-/// Writes a file anew between two of its names, when the first one is done with.
-struct Rewrite<'a> {
-    file: std::path::PathBuf,
-    progress: &'a Counters,
-}
-
-impl Select for Rewrite<'_> {
-    fn by_path(&self, path: &std::path::Path) -> Verdict {
-        if path == self.file {
-            while self.progress.seen().files_done == 0 {
-                std::thread::yield_now();
-            }
-            fs::write(&self.file, "new bytes").unwrap();
-        }
-        Verdict::Take
-    }
-}
-
-/// The system gives the number of a file that is gone to the next one, which may have two names, too.
-#[test]
-fn a_name_whose_inode_has_changed_since_its_other_name_was_met_is_read_for_itself() {
-    let dir = tempfile::tempdir().unwrap();
-    let source = dir.path().join("source");
-    fs::create_dir(&source).unwrap();
-    fs::write(source.join("a"), "old").unwrap();
-    fs::hard_link(source.join("a"), source.join("z")).unwrap();
-    let (vault, progress) = (Vault::new(), Counters::default());
-    let rewrite = Rewrite { file: source.join("z"), progress: &progress };
-    let options = crate::vault::backup::Options { select: &rewrite, ..options(None) };
-    let sources = std::slice::from_ref(&source);
-    let report = crate::vault::backup::backup(&vault.repository, vault.index(), sources, &options, &Cancel::default(), &progress).unwrap();
-    let found = restored(&vault, &report, &source, &dir.path().join("restored"));
-    assert_eq!(fs::read(found.join("a")).unwrap(), b"old");
-    assert_eq!(fs::read(found.join("z")).unwrap(), b"new bytes");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod damage;
 mod hostile;
+mod links;
 mod memory;
 mod overwriting;
 mod panics;

@@ -5,7 +5,7 @@ use super::{Place, Planned, Walk};
 use crate::vault::failure::Failure;
 use crate::vault::id::Id;
 use crate::vault::pack::BlobKind;
-use crate::vault::target::{Attributes, Existing, Overwrite, Placed, Special, Trouble};
+use crate::vault::target::{Attributes, Existing, Overwrite, Placed, Special, Target, Trouble};
 use crate::vault::tree::{Content, Node};
 
 impl Walk<'_> {
@@ -34,14 +34,14 @@ impl Walk<'_> {
         }
     }
 
-    fn special(&self, planned: &Planned, folder: u32, node: &Node, special: Special<'_>) {
+    fn special(&self, planned: &mut Planned, folder: u32, node: &Node, special: Special<'_>) {
         if let Some(target) = self.target.filter(|_| !self.options.dry_run) {
+            if self.link_special(planned, target, folder, node) {
+                self.tally.others.add(1);
+                return;
+            }
             let mut troubles = Vec::new();
-            let made = self.open(planned, folder).map_err(|error| Trouble { doing: "open folder", error }).and_then(|within| {
-                // Files have the numbers from 0, and no restore has as many files.
-                let temporary = target.temporaries().name(u64::MAX);
-                let replace = self.options.overwrite != Overwrite::Never;
-                let placed = Placed { folder: &within, name: &node.name, temporary: &temporary, replace };
+            let made = self.placed(planned, target, folder, &node.name, |placed| {
                 placed.make(special, &Attributes::from(&node.metadata), target.owner(), &mut troubles)
             });
             let is_made = made.is_ok();
@@ -51,8 +51,31 @@ impl Walk<'_> {
             if !is_made {
                 return;
             }
+            planned.links.is_first_special(node, folder);
         }
         self.tally.others.add(1);
+    }
+
+    /// Gives what was made already a further name. Where that does not work, as on file systems without links of symlinks, the entry is
+    /// made for itself.
+    fn link_special(&self, planned: &Planned, target: &Target, folder: u32, node: &Node) -> bool {
+        let Some((first, name)) = planned.links.first_special(node) else { return false };
+        let Ok(first) = self.open(planned, first) else { return false };
+        self.placed(planned, target, folder, &node.name, |placed| placed.link((&first, name), false)).is_ok()
+    }
+
+    fn placed(
+        &self,
+        planned: &Planned,
+        target: &Target,
+        folder: u32,
+        name: &[u8],
+        put: impl FnOnce(&Placed<'_>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let within = self.open(planned, folder).map_err(|error| Trouble { doing: "open folder", error })?;
+        // Files have the numbers from 0, and no restore has as many files.
+        let temporary = target.temporaries().name(u64::MAX);
+        put(&Placed { folder: &within, name, temporary: &temporary, replace: self.options.overwrite != Overwrite::Never })
     }
 
     fn file(&self, planned: &mut Planned, folder: u32, node: &Node, chunks: &[Id], existing: Option<Existing>, stays: bool) {

@@ -1,11 +1,11 @@
-//! Further names of files: entries with the same device and inode number in one backup.
+//! Further names of files, symlinks, devices and FIFOs: entries with the same device and inode number in one backup.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::vault::id::Id;
 use crate::vault::restore::records::Records;
-use crate::vault::tree::{Metadata, Node};
+use crate::vault::tree::{Content, Metadata, Node};
 
 /// Names that are given once the files are whole.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub(in crate::vault::restore) struct Links {
     /// The further names, and with the same number what they are names of.
     pub names: Records,
     pub targets: Vec<Name>,
+    /// Folder and first name of each entry that is no file: those are made at once.
+    specials: HashMap<FileKey, (u32, Vec<u8>)>,
 }
 
 /// A file, told from others also by what is in it: numbers of a file that was removed are used again.
@@ -22,7 +24,7 @@ pub(in crate::vault::restore) struct Links {
 struct FileKey {
     device: u64,
     inode: u64,
-    chunks: u64,
+    content: u64,
 }
 
 /// A name in a folder.
@@ -43,6 +45,18 @@ impl Links {
     pub(super) fn is_first(&mut self, node: &Node, chunks: &[Id], name: Name) {
         if let Some(key) = FileKey::of(node, chunks) {
             self.firsts.insert(key, name);
+        }
+    }
+
+    /// Where the first name is of what this is a further name of; it is no file.
+    pub(super) fn first_special(&self, node: &Node) -> Option<(u32, &[u8])> {
+        let (folder, name) = self.specials.get(&FileKey::of(node, &[])?)?;
+        Some((*folder, name))
+    }
+
+    pub(super) fn is_first_special(&mut self, node: &Node, folder: u32) {
+        if let Some(key) = FileKey::of(node, &[]) {
+            self.specials.insert(key, (folder, node.name.clone()));
         }
     }
 
@@ -68,7 +82,13 @@ impl FileKey {
         (links > 1).then(|| {
             let mut hasher = DefaultHasher::new();
             (chunks, node.size_bytes()).hash(&mut hasher);
-            Self { device, inode, chunks: hasher.finish() }
+            match &node.content {
+                Content::Symlink { target } => target.hash(&mut hasher),
+                Content::BlockDevice { device } => ("block", device).hash(&mut hasher),
+                Content::CharDevice { device } => ("character", device).hash(&mut hasher),
+                _ => {}
+            }
+            Self { device, inode, content: hasher.finish() }
         })
     }
 }
