@@ -8,6 +8,7 @@ use crate::support::agent::{AGENT_SOON, Agent};
 use crate::support::estate::Estate;
 use crate::support::runs::Wanted;
 use crate::support::seen::seen;
+use crate::support::tree::files_below;
 use crate::support::{eventually, wait_until};
 
 const PARTS: [&str; 3] = ["catalog.db", "catalog.db-wal", "catalog.db-shm"];
@@ -109,11 +110,12 @@ fn an_agent_goes_on_with_a_catalog_of_yesterday_without_a_word_from_anybody() {
 #[test]
 fn a_lost_catalog_is_rebuilt_and_its_agents_go_on() {
     let mut ground = Ground::new();
-    wait_until("the small copy knows of the backup", AGENT_SOON, || {
-        ground.estate.server.run(&["catalog", "backup", &ground.estate.path("ignored").display().to_string()]);
-        true
-    });
-    // An orderly stop writes what has changed since the last small copy.
+    // A start writes what has changed since the last small copy.
+    let copies = ground.estate.server.data().join("blobs/.control");
+    let before = files_below(&copies);
+    ground.estate.server.stop();
+    ground.go_on();
+    wait_until("a small copy is written", AGENT_SOON, || files_below(&copies) != before);
     ground.remove_catalog();
     ground.estate.server.run(&["catalog", "rebuild"]).expect_exit(0);
     ground.go_on();

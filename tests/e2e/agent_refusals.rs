@@ -42,18 +42,17 @@ fn below_100_mb_nothing_begins() {
 
 #[test]
 fn a_vault_that_is_gone_is_said_so_and_never_made_anew_in_silence() {
-    Estate::on_each_catalog(|estate| {
-        let agent = estate.agent("web-a");
-        let source = estate.planted("source", 1, 0);
-        let configuration = estate.configure(&agent, &source, &json!({}));
-        estate.api.complete(configuration);
-        let opened = &estate.opened(agent.id)[0];
-        let path = format!("{}config", opened.path);
-        opened.account.curl(&["-X", "DELETE"], &path).expect(200);
-        let (state, report) = estate.api.await_end(estate.api.start(configuration));
-        assert_eq!((state.as_str(), reason(&report)), ("Failed", "VaultMissing".to_owned()), "{report}");
-        opened.account.head(&path).expect(404);
-    });
+    let estate = Estate::new();
+    let agent = estate.agent("web-a");
+    let source = estate.planted("source", 1, 0);
+    let configuration = estate.configure(&agent, &source, &json!({}));
+    estate.api.complete(configuration);
+    estate.proxy.gate().misdirect("GET /agent/v1/vault/g1/config");
+    estate.proxy.gate().take_passed();
+    let (state, report) = estate.api.await_end(estate.api.start(configuration));
+    assert_eq!((state.as_str(), reason(&report)), ("Failed", "VaultMissing".to_owned()), "{report}");
+    let passed = estate.proxy.gate().take_passed();
+    assert!(!passed.iter().any(|line| line.starts_with("POST /agent/v1/vault/")), "{passed:?}");
 }
 
 #[test]

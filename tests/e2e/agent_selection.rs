@@ -135,8 +135,8 @@ fn what_is_no_file_and_the_agents_own_state_are_left_out() {
     let names: BTreeSet<_> = found.iter().filter_map(|path| path.strip_prefix(&source).ok()).map(Path::to_owned).collect();
     assert!(names.contains(Path::new("file")) && names.contains(Path::new("fifo")), "{names:?}");
     assert!(!names.contains(Path::new("socket")), "{names:?}");
-    assert!(!names.iter().any(|name| name.starts_with("state/") || name.ends_with("bootstrap.json")), "{names:?}");
-    assert!(!names.iter().any(|name| name.components().count() > 1 && name.starts_with("proc")), "{names:?}");
+    // The folders themselves are there, so that a restored machine has somewhere to mount.
+    assert!(!names.iter().any(|name| name.components().count() > 1), "{names:?}");
 }
 
 /// A pseudo file system, unmounted when dropped; `None`, loudly, where that may not be mounted.

@@ -115,8 +115,12 @@ impl Agent {
     pub fn spawn(&self) -> Child {
         let log = File::options().create(true).append(true).open(self.home.path().join("log")).expect("the log is opened");
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut command = self.command(&[&["run"], &arguments[..]].concat());
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let plain = self.command(&[&["run"], &arguments[..]].concat());
+        // A service manager tells a process its own id.
+        let mut command = Command::new("sh");
+        command.args(["-c", "WATCHDOG_PID=$$; export WATCHDOG_PID; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(self.home.path());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a descriptor")).stderr(log).spawn().expect("the binary runs")
     }
 

@@ -20,6 +20,8 @@ struct Inner {
     epoch: u64,
     /// The beginning of a request line whose answer is to be lost, once.
     lost: Option<String>,
+    /// The beginning of a request line that asks for what is not there.
+    misdirected: Option<String>,
     /// Rises when whatever is held is to be given up.
     turn: u64,
     /// The request lines that passed.
@@ -80,6 +82,18 @@ impl Gate {
     /// The next request that begins so is answered, and nobody hears it.
     pub fn lose_answer(&self, beginning: &str) {
         self.inner.lock().expect("nobody panics").lost = Some(beginning.to_owned());
+    }
+
+    /// From now on whoever asks for this asks for what is not there: as if the server had lost it.
+    pub fn misdirect(&self, beginning: &str) {
+        self.inner.lock().expect("nobody panics").misdirected = Some(beginning.to_owned());
+    }
+
+    /// Changes the last letter of a path that is to lead nowhere.
+    pub(super) fn turn(&self, bytes: &mut [u8]) {
+        let inner = self.inner.lock().expect("nobody panics");
+        let Some(beginning) = inner.misdirected.as_ref().filter(|beginning| bytes.starts_with(beginning.as_bytes())) else { return };
+        bytes[beginning.len() - 1] = b'!';
     }
 
     /// How many requests have passed that begin so.

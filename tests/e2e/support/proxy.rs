@@ -108,6 +108,9 @@ impl Shared {
             if !is_upward && is_mute.load(Ordering::SeqCst) {
                 break;
             }
+            if is_upward {
+                self.gate.turn(&mut buffer[..length]);
+            }
             if to.write_all(&buffer[..length]).is_err() {
                 break;
             }
