@@ -309,7 +309,7 @@ fn the_agents_own_folder_is_never_saved() {
 
 #[test]
 fn a_snapshot_that_this_run_has_made_already_is_reported() {
-    let rig = Rig::new(&["a", "b"]);
+    let mut rig = Rig::new(&["a", "b"]);
     let first = rig.ends("completed");
     rig.write("c", "new");
     let again = rig.ends("completed");
@@ -318,6 +318,10 @@ fn a_snapshot_that_this_run_has_made_already_is_reported() {
     assert_eq!(numbers(&again), numbers(&first));
     assert!(again.note.is_some_and(|note| note.contains("restarted")), "what could not be saved is not known any more");
     assert_eq!(rig.said.lock().unwrap().len(), 2, "a run that waits in the queue is preparing before it is complete");
+    rig.run.state = "start_requested".to_owned();
+    let other = rig.ends("completed");
+    assert_eq!(rig.snapshots().len(), 2, "one that nobody had taken is another run, which was given the id again");
+    assert_ne!(other.snapshot, first.snapshot);
 }
 
 #[test]
