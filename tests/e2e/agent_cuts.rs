@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::agent::{AGENT_SOON, Agent};
 use crate::support::estate::Estate;
 use crate::support::figure::figure;
-use crate::support::runs::Wanted;
+use crate::support::runs::{FINAL, Wanted};
 use crate::support::seen::seen;
 use crate::support::{eventually, is_nightly, skip, tree};
 
@@ -73,7 +73,7 @@ impl Ground {
         self.estate.proxy.gate().hold("", after);
         let run = self.begin(kind);
         let is_met = eventually("the run is met or has ended", AGENT_SOON, || {
-            let is_over = self.estate.api.any_report(run) != serde_json::Value::Null;
+            let is_over = FINAL.contains(&self.estate.api.run_state(run).as_str());
             let is_held = self.estate.proxy.gate().is_holding();
             (is_held || is_over).then_some(!is_over)
         });
@@ -122,12 +122,11 @@ impl Ground {
     /// The end of a run. A cleanup that packs half of so small a vault anew waits for its operator, who lets it go on.
     fn await_end(&self, run: i64) -> (String, serde_json::Value) {
         eventually(&format!("run {run} ends"), AGENT_SOON, || {
-            let report = self.estate.api.any_report(run);
-            let is_over = !report.is_null();
-            if !is_over && self.estate.api.run_state(run) == "InProgress" {
+            let state = self.estate.api.run_state(run);
+            if state == "InProgress" {
                 drop(self.estate.server.run(&["fleet", "accept", &self.agent.id.to_string()]));
             }
-            is_over.then(|| (self.estate.api.run_state(run), report))
+            FINAL.contains(&state.as_str()).then(|| (state, self.estate.api.any_report(run)))
         })
     }
 

@@ -9,7 +9,7 @@ use super::agent::AGENT_SOON;
 use super::eventually;
 use super::fleet::{Api, text};
 
-const FINAL: [&str; 6] = ["Completed", "CompletedWithErrors", "Failed", "Stopped", "Skipped", "Missed"];
+pub const FINAL: [&str; 6] = ["Completed", "CompletedWithErrors", "Failed", "Stopped", "Skipped", "Missed"];
 
 /// A restore to be.
 pub struct Wanted<'a> {
