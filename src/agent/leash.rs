@@ -1,4 +1,4 @@
-//! Why work is stopped. The vault engine knows one flag, [`Cancel`]; what a stop means for the run is kept beside it.
+//! Why work is stopped. The vault engine knows one flag, `Cancel`; what a stop means for the run is kept beside it.
 
 use std::sync::{Arc, Mutex};
 

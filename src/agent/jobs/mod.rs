@@ -1,5 +1,5 @@
 //! What is done, each from start to report: backups, restores, cleanups, and what users ask of the passphrase. A job says how far it is
-//! through its [`Reporter`], ends when its [`Leash`] is pulled, and gives back the final report; the runner keeps and sends that.
+//! through its `Reporter`, ends when its `Leash` is pulled, and gives back the final report; the runner keeps and sends that.
 
 mod backup;
 mod cleanup;

@@ -73,13 +73,13 @@ impl KeyPair {
         write(PUBLIC_FILE, self.public_pem().as_bytes())
     }
 
-    /// What [`PRIVATE_FILE`] holds.
+    /// What `private-key.pem` holds.
     pub fn private_pem(&self) -> Secret {
         let der: Pkcs8V1Der<'_> = self.private.as_der().expect("an RSA key has a PKCS#8 form");
         Secret::presented(&pem::text("PRIVATE KEY", der.as_ref()))
     }
 
-    /// What [`PUBLIC_FILE`] holds.
+    /// What `public-key.pem` holds.
     pub fn public_pem(&self) -> String {
         pem::text("PUBLIC KEY", &self.public_der)
     }
