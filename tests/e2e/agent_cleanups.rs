@@ -72,6 +72,8 @@ fn an_expired_backup_is_freed_by_the_next_cleanup_hidden_and_then_gone() {
         ground.estate.api.await_completed(again);
         let on_disk = ground.estate.bytes_on_disk();
         ground.estate.advance(92 * DAY);
+        // Bytes that nobody sees any more are removed within the hour, and at a start.
+        ground.estate.restart_server();
         wait_until("hidden bytes go", AGENT_SOON, || ground.estate.bytes_on_disk() + (2 << 20) < on_disk);
         let target = ground.estate.path("target");
         ground.estate.api.restore(&Wanted::all(last, ground.agent.id, &target));

@@ -110,6 +110,12 @@ impl Estate {
         self.api = Api::of(&self.user);
     }
 
+    /// An orderly restart, behind the same line.
+    pub fn restart_server(&mut self) {
+        self.server.restart();
+        self.proxy.move_to(self.server.port());
+    }
+
     /// The server is killed and comes back, behind the same line.
     pub fn kill_server(&mut self) {
         self.server.kill();
