@@ -96,14 +96,18 @@ fn an_agent_goes_on_with_a_catalog_of_yesterday_without_a_word_from_anybody() {
     let mut ground = Ground::new();
     let copy = ground.estate.path("copy");
     ground.keep_catalog(&copy);
-    ground.estate.api.complete(ground.configuration);
+    let second = ground.estate.api.complete(ground.configuration);
     ground.remove_catalog();
     for part in PARTS.iter().filter(|part| copy.join(part).exists()) {
         std::fs::copy(copy.join(part), ground.estate.server.data().join(part)).expect("it is put back");
     }
+    ground.estate.proxy.gate().take_passed();
     ground.go_on();
-    ground.estate.api.complete(ground.configuration);
-    assert!(ground.agent.is_running());
+    // After every outage it says anew which ids there have been.
+    wait_until("it starts up anew", AGENT_SOON, || ground.estate.proxy.gate().count("POST /agent/v1/startup") > 0);
+    eventually("its backup is back", AGENT_SOON, || (ground.restorable() == [second, ground.backup]).then_some(()));
+    let third = ground.estate.api.complete(ground.configuration);
+    assert!(third > second && ground.agent.is_running(), "{third} after {second}");
 }
 
 /// The blobs and what the server writes beside them bring agents, configurations and backups back.

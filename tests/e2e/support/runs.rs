@@ -84,7 +84,9 @@ impl Api {
         let kind = self.activity(run).map_or(Value::Null, |entry| entry["Type"].clone());
         let kind = kind.as_str().unwrap_or_default().to_lowercase();
         let answer = self.get(&format!("/{kind}/report/{run}"));
-        if answer.status() == 200 { answer.json() } else { Value::Null }
+        let report = if answer.status() == 200 { answer.json() } else { Value::Null };
+        // That of a cleanup is shown before it has ended.
+        if FINAL.iter().any(|state| report["State"] == *state) { report } else { Value::Null }
     }
 
     /// A whole backup without an error; its id.
