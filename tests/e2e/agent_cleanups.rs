@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::agent::{AGENT_SOON, Agent};
-use crate::support::clock::DAY;
+use crate::support::clock::{DAY, SECOND};
 use crate::support::estate::Estate;
 use crate::support::fleet::text;
 use crate::support::runs::Wanted;
@@ -71,7 +71,8 @@ fn an_expired_backup_is_freed_by_the_next_cleanup_hidden_and_then_gone() {
         let again = ground.estate.api.begin_cleanup(ground.agent.id);
         ground.estate.api.await_completed(again);
         let on_disk = ground.estate.bytes_on_disk();
-        ground.estate.advance(92 * DAY);
+        // Where the clock stands, each hiding is a microsecond later than the one before.
+        ground.estate.advance(92 * DAY + SECOND);
         // Bytes that nobody sees any more are removed within the hour, and at a start.
         ground.estate.restart_server();
         wait_until("hidden bytes go", AGENT_SOON, || ground.estate.bytes_on_disk() + (2 << 20) < on_disk);

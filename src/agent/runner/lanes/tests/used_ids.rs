@@ -1,8 +1,7 @@
 //! Ids that an older catalog gives out again.
 
-use super::{Told, backup, key};
+use super::{Told, backup, key, queued};
 use crate::agent::runner::lanes::{Order, Taken};
-use crate::wire::channel::work::Run;
 
 #[test]
 fn an_id_that_an_older_catalog_gives_out_again_is_another_run_once_the_server_knows_that_it_was_used() {
@@ -13,7 +12,7 @@ fn an_id_that_an_older_catalog_gives_out_again_is_another_run_once_the_server_kn
     assert_eq!(told.list([backup(1)]), "ask anew", "that list may be older than the report");
     assert_eq!(told.list([backup(1)]), "start up anew", "this one is not");
     assert_eq!(told.list([backup(1)]), "take 1");
-    told.taken([Run { state: "queued".to_owned(), ..backup(1) }]);
+    told.taken([queued(backup(1))]);
     told.done(1);
     told.lanes.said(key(1));
     assert_eq!(told.list([backup(1)]), "ask anew");
@@ -25,7 +24,6 @@ fn an_id_that_an_older_catalog_gives_out_again_is_another_run_once_the_server_kn
 fn a_run_begins_with_the_state_in_which_it_was_met() {
     let mut told = Told::new();
     told.list([backup(1)]);
-    let taken = Run { state: "queued".to_owned(), ..backup(1) };
-    let orders = told.lanes.taken(key(1), Taken::Yes(Box::new(taken)), told.now);
+    let orders = told.lanes.taken(key(1), Taken::Yes(Box::new(queued(backup(1)))), told.now);
     assert!(matches!(&orders[..], [Order::Start(run, ..)] if run.is_waiting()), "nothing can be in the vault of it");
 }
