@@ -1,6 +1,6 @@
 //! Where files go, and what is there already.
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{Stored, below, items, report, run, texts, with};
