@@ -34,6 +34,10 @@ impl Brain {
             }
             self.systemd.tell(&self.lanes.status(), now);
             let event = self.next(events, now);
+            let _heeded = match &event {
+                Some(Event::Work(_, heeded)) => Some(heeded.clone()),
+                _ => None,
+            };
             let now = Instant::now();
             let mut orders = event.map_or_else(Vec::new, |event| self.take(event, now));
             orders.extend(self.lanes.at(now));
@@ -63,7 +67,7 @@ impl Brain {
                 self.hands.jobs = Some(jobs);
                 std::mem::take(&mut self.unsaid).into_iter().map(|(run, report)| self.lanes.repeat(run, report)).collect()
             }
-            Event::Work(work) => self.heed(*work, now),
+            Event::Work(work, _) => self.heed(*work, now),
             Event::Taken(key, taken) => self.lanes.taken(key, taken, now),
             Event::Ended(key, finish) => self.lanes.ended(key, finish, now),
             Event::Said(key) => {

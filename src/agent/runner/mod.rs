@@ -98,7 +98,8 @@ pub enum StartError {
 enum Event {
     /// The server knows this process.
     Up(Arc<dyn Doing>),
-    Work(Box<Work>),
+    /// A list. The sender is dropped once all that follows from it has been ordered.
+    Work(Box<Work>, Sender<()>),
     Taken(Key, Taken),
     Ended(Key, Finish),
     Said(Key),

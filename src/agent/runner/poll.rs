@@ -1,6 +1,7 @@
 //! The long poll: asks what is wanted, for ever, and hands it on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::patience::{Patience, wait};
@@ -45,7 +46,10 @@ pub(super) fn poll(
                 patience.worked();
                 let is_new = tag.as_ref() != Some(&wanted.tag);
                 tag = Some(wanted.tag);
-                hand_on(Event::Work(Box::new(wanted.work)));
+                // What it leads to may be that the next call is another one.
+                let (heeded, waiting) = channel();
+                hand_on(Event::Work(Box::new(wanted.work), heeded));
+                let _ = waiting.recv();
                 if !is_new {
                     wait(LEAST, cancel);
                 }

@@ -358,7 +358,7 @@ fn a_run_goes_from_a_list_to_its_report_and_the_process_ends_when_asked() {
     });
     let sender = brain.hands.events.clone();
     sender.send(Event::Up(Arc::clone(&stage) as _)).expect("it listens");
-    sender.send(Event::Work(Box::new(list.work))).expect("it listens");
+    sender.send(Event::Work(Box::new(list.work), std::sync::mpsc::channel().0)).expect("it listens");
     assert_eq!(brain.run(&heard), Farewell::Asked);
     assert_eq!(watch.join().expect("it ends"), [5, 7]);
     let log = stage.log();
