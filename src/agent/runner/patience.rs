@@ -31,23 +31,27 @@ pub struct Patience {
     tries: u32,
     /// Whether outages are told above debug: one caller of several is enough.
     is_telling: bool,
+    /// Whether it was told in this outage that the server does not know the agent, which somebody may have to do something about.
+    has_told_unknown: bool,
 }
 
 impl Patience {
     pub const fn telling(pauses: Pauses) -> Self {
-        Self { pauses, tries: 0, is_telling: true }
+        Self { pauses, tries: 0, is_telling: true, has_told_unknown: false }
     }
 
     /// Tells what happens at debug alone.
     pub const fn silent(pauses: Pauses) -> Self {
-        Self { pauses, tries: 0, is_telling: false }
+        Self { pauses, tries: 0, is_telling: false, has_told_unknown: false }
     }
 
     /// Notes a failure; how long to wait before the next try.
     pub fn failed(&mut self, error: &CallError) -> Duration {
         let pause = self.pause(error, random());
         let why = chain(error);
-        if self.is_telling && self.tries == 0 {
+        let is_news = matches!(error, CallError::Unknown(_)) && !self.has_told_unknown;
+        self.has_told_unknown |= is_news;
+        if self.is_telling && (self.tries == 0 || is_news) {
             tracing::warn!(why, "the server does not answer as it should: it is asked again until it does");
         } else {
             tracing::debug!(why, ?pause, "the server does not answer as it should");
@@ -61,7 +65,7 @@ impl Patience {
         if self.is_telling && self.tries > 0 {
             tracing::info!("the server answers again");
         }
-        self.tries = 0;
+        (self.tries, self.has_told_unknown) = (0, false);
     }
 
     /// `random` is in 0 to 1.
