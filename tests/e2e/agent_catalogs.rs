@@ -104,8 +104,10 @@ fn an_agent_goes_on_with_a_catalog_of_yesterday_without_a_word_from_anybody() {
     ground.estate.proxy.gate().take_passed();
     ground.go_on();
     // After every outage it says anew which ids there have been; one that is too short to be met is the lanes' to see.
-    ground.estate.break_line();
-    wait_until("it starts up anew", AGENT_SOON, || ground.estate.proxy.gate().count("POST /agent/v1/startup") > 0);
+    wait_until("it starts up anew", AGENT_SOON, || {
+        ground.estate.break_line();
+        ground.estate.proxy.gate().count("POST /agent/v1/startup") > 0
+    });
     eventually("its backup is back", AGENT_SOON, || (ground.restorable() == [second, ground.backup]).then_some(()));
     let third = ground.estate.api.complete(ground.configuration);
     assert!(third > second && ground.agent.is_running(), "{third} after {second}");
