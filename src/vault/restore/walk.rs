@@ -20,7 +20,7 @@ use crate::vault::error::Error;
 use crate::vault::failure::Failure;
 use crate::vault::id::Id;
 use crate::vault::parallel::{OnPanic, join_all};
-use crate::vault::target::{Existing, Folder, Target, Trouble, check_name};
+use crate::vault::target::{Attributes, Existing, Folder, Target, Trouble, check_name};
 use crate::vault::tree::{Content, Metadata, Node};
 pub(super) use links::{Links, Name};
 
@@ -216,11 +216,23 @@ impl Walk<'_> {
         } else {
             self.open(planned, within).map_err(|error| Trouble { doing: "open folder", error })?.make(name)?
         };
-        if !is_new && planned.made[folder as usize] == Made::NotByItself {
-            return Ok(Made::Kept);
+        if planned.made[folder as usize] == Made::NotByItself {
+            if !is_new {
+                return Ok(Made::Kept);
+            }
+            self.dress(planned, folder);
         }
         self.tally.folders.add(1);
         Ok(Made::Yes)
+    }
+
+    /// Puts a folder's own metadata on it as soon as it is made, but so that we can still write into it: where the restore is killed, the
+    /// next one finds the folder there and leaves it as it is. What is refused is told at the end, when it is done once more.
+    fn dress(&self, planned: &Planned, folder: u32) {
+        if let (Some(target), Ok(open)) = (self.target, self.open(planned, folder)) {
+            let attributes = planned.folders.attributes(folder);
+            open.finish(&Attributes { mode: attributes.mode | 0o700, ..attributes }, target.owner(), &mut Vec::new());
+        }
     }
 
     /// A folder of the target that is there.

@@ -6,15 +6,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::stored::{Stored, node};
+use super::stored::{Stored, folder, node};
 use super::{is_root, lines, listing, restored, skip};
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
 use crate::vault::progress::Progress;
-use crate::vault::restore::{Options, restore};
+use crate::vault::restore::{Decision, Options, restore};
 use crate::vault::target::Target;
-use crate::vault::tree::Content;
+use crate::vault::tree::{Content, Node};
 
 /// Files of three chunks each, every chunk in a pack of its own, so that many are open at once.
 fn many(stored: &mut Stored, files: u32) -> Id {
@@ -55,6 +55,33 @@ fn cancel_after_any_chunk_leaves_whole_files_only() {
             assert!(name.starts_with('f') && std::fs::metadata(target.path().join(name)).unwrap().len() > 15_000);
         }
     }
+}
+
+/// Raises the flag when it is known what is to be done: only folders are made then.
+struct StopBeforeTheFirst(Cancel);
+
+impl Progress for StopBeforeTheFirst {
+    fn found(&self, _files: u64, _bytes: u64) {
+        self.0.raise();
+    }
+}
+
+/// The next restore finds them there, and leaves alone what only lies above what it restores.
+#[test]
+fn folders_above_are_as_they_were_backed_up_even_where_the_restore_is_stopped() {
+    let (target, mut stored) = (tempfile::tempdir().unwrap(), Stored::new());
+    let x = stored.file(b"x", b"x");
+    let below = stored.tree(vec![x]);
+    let tree = stored.tree(vec![folder(b"above", below)]);
+    let filter = |_: &[u8], node: &Node| if node.is_folder() { Decision::DescendOnly } else { Decision::Take };
+    let options = Options { filter: &filter, ..Options::default() };
+    let cancel = Cancel::default();
+    let report = restore(stored.source(), tree, target.path(), &options, &cancel, &StopBeforeTheFirst(cancel.clone()));
+    assert!(matches!(report.ended_by, Some(Error::Cancelled)), "{:?}", report.ended_by);
+    let mode = || std::fs::metadata(target.path().join("above")).unwrap().mode() & 0o777;
+    assert_eq!((listing(target.path()), mode()), (vec!["above".to_owned()], 0o755));
+    assert!(restore(stored.source(), tree, target.path(), &options, &Cancel::default(), &()).is_complete());
+    assert_eq!((listing(target.path()).len(), mode()), (2, 0o755));
 }
 
 /// Looks at the target whenever a chunk is written: a process that is killed leaves what is there then.
