@@ -19,7 +19,7 @@ pub struct ItemErrors {
 
 impl ItemErrors {
     pub fn add(&mut self, failure: &Failure) {
-        self.push(|| of_failure(failure));
+        self.push(|| of_failure(failure, kind(failure)));
     }
 
     /// Something of the agent's own went wrong, which concerns no single file.
@@ -40,8 +40,8 @@ impl ItemErrors {
     }
 }
 
-fn of_failure(failure: &Failure) -> Error {
-    let (kind, description) = kind(failure);
+/// A failure as a report lists it, of this kind and with its description.
+pub fn of_failure(failure: &Failure, (kind, description): (i64, &str)) -> Error {
     let path = failure.path.to_string_lossy();
     // What the number says is in the details.
     let why = failure.why.split(" (os error ").next().unwrap_or_default();
@@ -74,11 +74,12 @@ fn kind(failure: &Failure) -> (i64, &'static str) {
 }
 
 /// At most what a report takes of one text, between two characters.
-fn cut(text: &str) -> String {
+pub fn cut(text: &str) -> String {
     cut_to(text, MAX_ERROR_BYTES).to_owned()
 }
 
-fn cut_to(text: &str, most: usize) -> &str {
+/// At most so many bytes, between two characters.
+pub fn cut_to(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
@@ -90,8 +91,12 @@ mod tests {
 
     use super::*;
 
+    fn listed(failure: &Failure) -> Error {
+        of_failure(failure, kind(failure))
+    }
+
     fn of(doing: &'static str, errno: i32) -> Error {
-        of_failure(&Failure::of_io("/srv/www/.env", doing, &io::Error::from_raw_os_error(errno)))
+        listed(&Failure::of_io("/srv/www/.env", doing, &io::Error::from_raw_os_error(errno)))
     }
 
     #[test]
@@ -105,7 +110,7 @@ mod tests {
             path: "/srv/www/.env".to_owned(),
         };
         assert_eq!(of("open", 13), error);
-        let changed = of_failure(&Failure::of("/x", "read", "it changed while it was read"));
+        let changed = listed(&Failure::of("/x", "read", "it changed while it was read"));
         assert_eq!((changed.kind, changed.code, changed.details.as_str()), (105, 0, ""));
         assert_eq!(changed.exception, "Cannot read \"/x\": It changed while it was read.");
     }
@@ -140,7 +145,7 @@ mod tests {
     #[test]
     fn texts_are_cut_and_odd_names_are_told_as_near_as_text_can() {
         let path = OsStr::from_bytes(&[&b"/\xff"[..], "ä".repeat(3000).as_bytes()].concat()).to_owned();
-        let error = of_failure(&Failure::of(path, "read", "x".repeat(9000)));
+        let error = listed(&Failure::of(path, "read", "x".repeat(9000)));
         assert!(error.path.starts_with("/\u{fffd}ää"), "{}", error.path);
         for text in [&error.path, &error.exception] {
             assert!((2040..=2048).contains(&text.len()), "{}", text.len());

@@ -12,7 +12,6 @@
 mod generation;
 mod named;
 mod outcome;
-mod reason;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What came of a cleanup, and its final report.
 
-use super::reason::reason;
 use super::tally::Tally;
+use crate::agent::jobs::reasons::{reason, told};
 use crate::agent::jobs::{Counted, Ended, Reporter};
 use crate::model::run::RunState;
 use crate::model::run_record::MAX_ERRORS;
@@ -35,7 +35,7 @@ impl Outcome {
 
     /// A generation that could not be cleaned.
     pub(super) fn note_generation(&mut self, number: i64, error: Error) {
-        let (word, text) = reason(&error);
+        let (word, text) = (reason(&error).0, told(&error));
         // This machine does not have the passphrase, and no cleanup will find it.
         let noted = if matches!(error, Error::WrongPassword) { &mut self.closed } else { &mut self.failure };
         noted.get_or_insert((word, format!("Generation {number} of the vault was not cleaned: {text}")));
@@ -57,7 +57,7 @@ impl Outcome {
         match worked {
             Err(_) if reporter.leash.why().is_some() => return Ended::Cut(self.report(tally.state(), tally, reporter)),
             Err(error) => {
-                let (word, text) = reason(&error);
+                let (word, text) = (reason(&error).0, told(&error));
                 self.failure.get_or_insert((word, format!("The vault was not cleaned: {text}")));
             }
             Ok(()) => {}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use crate::agent::jobs::sentence;
+use crate::agent::jobs::item_errors::{cut, cut_to, of_failure};
 use crate::model::run_record::{MAX_ERROR_BYTES, MAX_ERRORS};
 use crate::vault::failure::Failure;
 use crate::vault::restore::Report;
@@ -24,7 +24,7 @@ pub(super) fn errors(report: &Report, missing: &[&[u8]]) -> (Vec<Error>, u64) {
     let is_known = |path: &&&[u8]| !report.failures.iter().any(|failure| Path::new(OsStr::from_bytes(path)).starts_with(&failure.path));
     let absent: Vec<Error> = missing.iter().filter(is_known).map(|path| of_missing(path)).collect();
     let count = (absent.len() + report.failures.len()) as u64 + report.failures_left_out;
-    (absent.into_iter().chain(report.failures.iter().map(of_failure)).take(MAX_ERRORS).collect(), count)
+    (absent.into_iter().chain(report.failures.iter().map(listed)).take(MAX_ERRORS).collect(), count)
 }
 
 /// Why nothing at all could be written, where each failure says so.
@@ -43,27 +43,14 @@ fn of_missing(path: &[u8]) -> Error {
     Error {
         kind: 102,
         description: "The item is not in the backup.".to_owned(),
-        exception: format!("The backup does not hold \"{}\".", cut(&path, MAX_ERROR_BYTES / 2)),
-        path: cut(&path, MAX_ERROR_BYTES),
+        exception: format!("The backup does not hold \"{}\".", cut_to(&path, MAX_ERROR_BYTES / 2)),
+        path: cut(&path),
         ..Error::default()
     }
 }
 
-fn of_failure(failure: &Failure) -> Error {
-    let (kind, description) = kind(failure);
-    let path = failure.path.to_string_lossy();
-    // What the number says is in the details.
-    let why = sentence(failure.why.split(" (os error ").next().unwrap_or_default());
-    let details = failure.errno.map_or_else(String::new, |errno| format!("{} failed with errno {errno}", failure.doing));
-    let exception = format!("Cannot {} \"{}\": {why}", failure.doing, cut(&path, MAX_ERROR_BYTES / 2));
-    Error {
-        kind,
-        description: description.to_owned(),
-        exception: cut(&exception, MAX_ERROR_BYTES),
-        details: cut(&details, MAX_ERROR_BYTES),
-        code: failure.errno.unwrap_or(0).into(),
-        path: cut(&path, MAX_ERROR_BYTES),
-    }
+fn listed(failure: &Failure) -> Error {
+    of_failure(failure, kind(failure))
 }
 
 fn kind(failure: &Failure) -> (i64, &'static str) {
@@ -80,11 +67,6 @@ fn kind(failure: &Failure) -> (i64, &'static str) {
 
 fn is(failure: &Failure, errors: &[Errno]) -> bool {
     failure.errno.is_some_and(|errno| errors.contains(&Errno::from_raw_os_error(errno)))
-}
-
-/// At most so many bytes, between two characters.
-fn cut(text: &str, most: usize) -> String {
-    text[..text.floor_char_boundary(most)].to_owned()
 }
 
 #[cfg(test)]
@@ -130,9 +112,9 @@ mod tests {
             (Failure::of("/srv/x", "check name", "an entry has an empty name"), 106),
             (Failure::of("/srv/x", "make folder", "something else is at its place"), 101),
         ] {
-            assert_eq!(of_failure(&failure).kind, expected, "{failure:?}");
+            assert_eq!(listed(&failure).kind, expected, "{failure:?}");
         }
-        let full = of_failure(&failure("write", Errno::NOSPC));
+        let full = listed(&failure("write", Errno::NOSPC));
         assert_eq!(full.exception, "Cannot write \"/srv/x\": No space left on device.");
         assert_eq!((full.details.as_str(), full.code, full.path.as_str()), ("write failed with errno 28", 28, "/srv/x"));
     }
