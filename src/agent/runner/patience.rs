@@ -49,15 +49,21 @@ impl Patience {
     pub fn failed(&mut self, error: &CallError) -> Duration {
         let pause = self.pause(error, random());
         let why = chain(error);
-        let is_news = matches!(error, CallError::Unknown(_)) && !self.has_told_unknown;
-        self.has_told_unknown |= is_news;
-        if self.is_telling && (self.tries == 0 || is_news) {
+        if self.is_news(error) && self.is_telling {
             tracing::warn!(why, "the server does not answer as it should: it is asked again until it does");
         } else {
             tracing::debug!(why, ?pause, "the server does not answer as it should");
         }
         self.tries = self.tries.saturating_add(1);
         pause
+    }
+
+    /// Whether people have not heard of it in this outage: that it began, or that the server does not know the agent.
+    fn is_news(&mut self, error: &CallError) -> bool {
+        let is_unknown = matches!(error, CallError::Unknown(_));
+        let was_told = self.has_told_unknown;
+        self.has_told_unknown |= is_unknown;
+        self.tries == 0 || is_unknown && !was_told
     }
 
     /// Notes a success.
@@ -119,6 +125,10 @@ mod tests {
         CallError::Unavailable { source: "no answer".into(), after }
     }
 
+    fn unknown() -> CallError {
+        CallError::Unknown(String::new())
+    }
+
     #[test]
     fn pauses_grow_to_five_minutes_and_no_further_for_ever() {
         let mut patience = Patience::silent(Pauses::default());
@@ -132,6 +142,20 @@ mod tests {
         assert!(patience.failed(&outage(None)) <= 300 * SECOND);
         patience.worked();
         assert_eq!(patience.pause(&outage(None), 1.0), SECOND);
+    }
+
+    #[test]
+    fn an_outage_is_news_once_and_once_more_where_the_server_does_not_know_the_agent() {
+        let mut patience = Patience::silent(Pauses::default());
+        for _ in 0..2 {
+            for (error, is_news) in
+                [(outage(None), true), (outage(None), false), (unknown(), true), (outage(None), false), (unknown(), false)]
+            {
+                assert_eq!(patience.is_news(&error), is_news, "{error:?}");
+                let _ = patience.failed(&error);
+            }
+            patience.worked();
+        }
     }
 
     #[test]

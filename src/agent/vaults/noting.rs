@@ -52,3 +52,34 @@ impl Backend for Noting {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::instant::Instant;
+    use crate::vault::backend::location::Location;
+    use crate::vault::backend::open;
+    use crate::vault::backend::options::Options;
+    use crate::vault::id::Id;
+
+    #[test]
+    fn a_lock_is_noted_from_before_it_is_stored_until_after_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Arc::new(State::begin(&folder.path().join("state"), Instant::from_seconds(0)).unwrap().state);
+        let place = |name: &str| {
+            let inner = open(&Location::parse(folder.path().join(name)).unwrap(), &Options::default()).unwrap();
+            Noting { inner, generation: 2, state: Arc::clone(&state) }
+        };
+        let [lock, other] = [Id::of(b"lock"), Id::of(b"other")];
+        // Whether it got there is not known of a lock whose answer is lost.
+        std::fs::write(folder.path().join("no folder"), "").unwrap();
+        assert!(place("no folder").save(Name::Of(Kind::Lock, lock), Bytes::from_static(b"lock")).is_err());
+        assert_eq!(state.journal().locks(), [(2, lock)]);
+        let place = place("vault");
+        place.create().unwrap();
+        place.save(Name::Of(Kind::Snapshot, other), Bytes::from_static(b"other")).unwrap();
+        assert_eq!(state.journal().locks(), [(2, lock)], "only locks are noted");
+        place.remove(Name::Of(Kind::Lock, lock)).unwrap();
+        assert_eq!(state.journal().locks(), []);
+    }
+}

@@ -117,7 +117,7 @@ fn somebody_elses_lock_is_in_the_way() {
 struct Refusing {
     inner: Box<dyn Backend>,
     kind: Kind,
-    error: fn() -> Error,
+    error: Box<dyn Fn() -> Error + Send + Sync>,
 }
 
 impl Backend for Refusing {
@@ -164,11 +164,27 @@ fn a_place_that_takes_no_more_is_told_by_what_it_says() {
         (Kind::Snapshot, disk, "OutOfDiskSpace"),
     ] {
         let mut rig = Rig::new(&["a"]);
-        rig.wrap = Box::new(move |inner| Box::new(Refusing { inner, kind, error }));
+        rig.wrap = Box::new(move |inner| Box::new(Refusing { inner, kind, error: Box::new(error) }));
         assert_eq!(rig.fails().0, reason, "{kind:?}");
         rig.wrap = Box::new(|inner| inner);
         assert_eq!(rig.snapshots().len(), 0);
     }
+}
+
+/// Such as the index file that is saved after a stop, to a server that has gone.
+#[test]
+fn what_fails_after_the_leash_was_pulled_is_the_end_of_what_it_stopped() {
+    let mut rig = Rig::new(&["a"]);
+    let leash = rig.leash.clone();
+    rig.wrap = Box::new(move |inner| {
+        let leash = leash.clone();
+        let error = Box::new(move || {
+            leash.pull(Why::Stopped);
+            Error::Unavailable { doing: "storing".to_owned(), source: "no answer".into() }
+        });
+        Box::new(Refusing { inner, kind: Kind::Data, error })
+    });
+    assert!(rig.back_up().is_cut);
 }
 
 #[test]
