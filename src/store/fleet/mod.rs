@@ -17,6 +17,7 @@ mod configuration_rows;
 pub mod configurations;
 pub(super) mod copies;
 mod deletes;
+mod due;
 mod ending;
 mod forget;
 mod json;

@@ -5,9 +5,9 @@
 
 use super::agent_rows::agents_where;
 use super::agents::known;
-use super::backups::is_waiting;
 use super::configuration_rows::configurations_where;
-use super::configurations::{anchor_before, next_at};
+use super::configurations::next_at;
+use super::due::make_due;
 use super::ending::{ended, finish};
 use super::registration::cleanup_offset;
 use super::run_rows::{insert, new, runs_where};
@@ -37,7 +37,7 @@ const WEEK_MICROS: i64 = 7 * DAY_MICROS;
 /// No tick counts for more: a machine that slept served nobody.
 const MOST_MICROS: i64 = MINUTE_MICROS;
 /// Rows of one tick; the rest follow with the next.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 /// What one tick did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -109,44 +109,6 @@ fn replan(connection: &mut dyn Connection, wall: Instant) -> Rows<()> {
     }
     Ok(())
 }
-
-/// Instants that have come become runs. All that one configuration let pass count as one, the newest.
-fn make_due(connection: &mut dyn Connection, times: Times) -> Rows<usize> {
-    let due = format!("next_at <= $1 ORDER BY next_at, id LIMIT {BATCH}");
-    let due = configurations_where(connection, &due, &[times.wall.micros().into()])?;
-    for configuration in &due {
-        make_one_due(connection, configuration, times)?;
-    }
-    Ok(due.len())
-}
-
-fn make_one_due(connection: &mut dyn Connection, configuration: &BackupConfiguration, times: Times) -> Rows<()> {
-    let Some(planned) = configuration.next_at else { return Ok(()) };
-    let agent = known(connection, configuration.agent)?;
-    let next = next_at(configuration, &agent, times.wall);
-    let move_on = "UPDATE configurations SET next_at = $2 WHERE id = $1 AND next_at = $3 AND active = 1 AND deleted_at IS NULL";
-    let values = [configuration.id.into(), next.map(Instant::micros).into(), planned.micros().into()];
-    if connection.execute(move_on, &values)? == 0 || agent.is_disabled {
-        return Ok(());
-    }
-    let schedule = &configuration.settings.schedule;
-    let before = planned.plus_micros(-1);
-    let passed = schedule.occurrences(anchor_before(configuration, before), before, times.wall);
-    let mut run = new(next_id(connection)?, RunKind::Backup, &configuration.tenant, agent.id, RunState::StartScheduled, times.now);
-    run.configuration = Some(configuration.id);
-    run.due_at = Some(passed.newest.unwrap_or(planned));
-    run.occurrences = i64::try_from(passed.count.max(1)).unwrap_or(i64::MAX);
-    let is_waiting = is_waiting(connection, configuration.id)?;
-    if !insert(connection, &run, None, None)? {
-        return Ok(());
-    }
-    if is_waiting {
-        return finish(connection, &mut run, RunState::Skipped, &ended("Skipped", ANOTHER_WAITS), times);
-    }
-    wants(connection, agent.id)
-}
-
-const ANOTHER_WAITS: &str = "The backup before was still waiting for its agent.";
 
 /// Due runs that nobody took in time, and what users started and nobody took within a day.
 fn miss(connection: &mut dyn Connection, times: Times) -> Rows<usize> {
