@@ -1,9 +1,9 @@
 //! The real binary under a wall clock that jumps (libfaketime): nothing goes early, one alarm, uploads go on (D16).
 
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use crate::support::account::Account;
+use crate::support::false_clock::FalseClock;
 use crate::support::figure::figure;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
@@ -11,53 +11,18 @@ use crate::support::{SOON, skip, wait_until};
 
 const DAY: i64 = 86_400;
 
-/// The wall clock of a server: what the file says, as libfaketime writes it. Boot time goes on as it does.
-struct FalseClock {
-    folder: tempfile::TempDir,
-    library: PathBuf,
+/// A server that lives by it.
+fn start(clock: &FalseClock) -> TestServer {
+    let words: Vec<String> =
+        std::iter::once("env".to_owned()).chain(clock.environment().map(|(name, value)| format!("{name}={value}"))).collect();
+    Setup::new().under(&words.iter().map(String::as_str).collect::<Vec<_>>()).start()
 }
 
-impl FalseClock {
-    /// `None` where libfaketime is not installed.
-    fn new(says: &str) -> Option<Self> {
-        let libraries = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"));
-        let library = libraries.into_iter().find(|path| path.is_file())?;
-        let clock = Self { folder: tempfile::tempdir().expect("a temporary folder"), library };
-        clock.set(says);
-        Some(clock)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("clock")
-    }
-
-    fn set(&self, says: &str) {
-        let next = self.folder.path().join("next");
-        std::fs::write(&next, says).and_then(|()| std::fs::rename(&next, self.file())).expect("the clock is set");
-    }
-
-    fn environment(&self) -> [(String, String); 4] {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        [
-            pair("LD_PRELOAD", &self.library.display().to_string()),
-            pair("FAKETIME_TIMESTAMP_FILE", &self.file().display().to_string()),
-            pair("FAKETIME_NO_CACHE", "1"),
-            pair("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ]
-    }
-
-    fn start(&self) -> TestServer {
-        let words: Vec<String> =
-            std::iter::once("env".to_owned()).chain(self.environment().map(|(name, value)| format!("{name}={value}"))).collect();
-        Setup::new().under(&words.iter().map(String::as_str).collect::<Vec<_>>()).start()
-    }
-
-    /// The operator's word, from a machine with the same clock.
-    fn accept(&self, server: &TestServer) {
-        let mut command = server.command();
-        command.args(["clock", "accept", "--data"]).arg(server.data()).envs(self.environment()).stdin(Stdio::null());
-        assert!(command.status().expect("the binary runs").success());
-    }
+/// The operator's word, from a machine with the same clock.
+fn accept(clock: &FalseClock, server: &TestServer) {
+    let mut command = server.command();
+    command.args(["clock", "accept", "--data"]).arg(server.data()).envs(clock.environment()).stdin(Stdio::null());
+    assert!(command.status().expect("the binary runs").success());
 }
 
 fn created(account: &Account, name: &str) -> i64 {
@@ -81,7 +46,7 @@ fn let_expiry_look() {
 #[test]
 fn a_forward_jump_ends_nothing_until_the_operator_agrees() {
     let Some(clock) = FalseClock::new("+0d") else { return skip("libfaketime is not installed") };
-    let mut server = clock.start();
+    let mut server = start(&clock);
     server.expect_error("the wall clock jumped ahead");
     let account = server.account();
     for number in 0..20 {
@@ -99,7 +64,7 @@ fn a_forward_jump_ends_nothing_until_the_operator_agrees() {
     assert_eq!(blobs(&server, &account), 21, "nor does a restart");
     let alarms = server.log().matches("the wall clock jumped ahead").count();
     assert_eq!(alarms, 2, "one alarm for each start");
-    clock.accept(&server);
+    accept(&clock, &server);
     wait_until("exactly the due files go", SOON, || blobs(&server, &account) == 1);
     assert_eq!(account.names(), ["/during"], "what was made under the wrong clock is kept from the later of both times");
     let session = account.make_session();
@@ -120,7 +85,7 @@ fn a_forward_jump_ends_nothing_until_the_operator_agrees() {
 #[test]
 fn small_steps_and_25_hours_are_followed_without_harm() {
     let Some(clock) = FalseClock::new("+0") else { return skip("libfaketime is not installed") };
-    let server = clock.start();
+    let server = start(&clock);
     let account = server.account();
     for step in 0..20 {
         clock.set(&format!("-{step}"));
@@ -148,14 +113,14 @@ fn small_steps_and_25_hours_are_followed_without_harm() {
 #[test]
 fn a_start_in_1970_and_one_past_2038_serve() {
     let Some(clock) = FalseClock::new("@1970-01-02 00:00:00") else { return skip("libfaketime is not installed") };
-    let server = clock.start();
+    let server = start(&clock);
     let account = server.account();
     account.store("/a", b"x");
     assert!(created(&account, "/a") >= 1_795_478_400, "no earlier than the release");
     account.expect_file("/a", b"x");
     drop(server);
     clock.set("@2038-01-19 03:14:06");
-    let server = clock.start();
+    let server = start(&clock);
     let account = server.account();
     wait_until("the 32-bit second passes", SOON, || {
         let name = format!("/{}", account.names().len());

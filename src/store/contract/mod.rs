@@ -5,6 +5,7 @@ mod faulty;
 mod fleet;
 mod fleet_agents;
 mod fleet_bounds;
+mod fleet_clocks;
 mod fleet_copies;
 mod fleet_migration;
 mod fleet_missed;
@@ -186,6 +187,8 @@ on_every_backend![
     fleet_watchdog::a_late_backup_calls_off_a_catch_up_that_waits,
     fleet_watchdog::a_late_backup_that_the_start_brought_back_is_not_listed_twice,
     fleet_watchdog::a_passphrase_that_nobody_takes_is_erased,
+    fleet_clocks::no_change_of_daylight_saving_time_loses_or_doubles_a_run,
+    fleet_clocks::no_clock_ends_a_schedule_or_runs_it_twice,
     fleet_schedules::a_due_instant_becomes_one_run_and_the_next_is_planned,
     fleet_schedules::an_instant_that_finds_another_run_waiting_is_skipped,
     fleet_schedules::after_days_without_a_server_one_run_stands_for_all_that_passed,

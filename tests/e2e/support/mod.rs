@@ -13,6 +13,7 @@ pub mod curl;
 pub mod disk;
 pub mod engine;
 pub mod estate;
+pub mod false_clock;
 pub mod figure;
 pub mod fleet;
 pub mod forged;
