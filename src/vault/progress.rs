@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Told while a backup or restore runs, by many threads; all calls add up.
+/// Told while the engine works, by many threads; all calls add up. For a check and a prune, what is counted as files are packs and trees.
 pub trait Progress: Sync {
-    /// More is to be done. A restore says so once, a backup as it finds it.
+    /// More is to be done. A backup says so as it finds it, all others before they begin.
     fn found(&self, _files: u64, _bytes: u64) {}
 
     /// More of it is done, or turned out not to be needed.

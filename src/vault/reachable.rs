@@ -2,6 +2,7 @@
 //! that are still to be read: four bytes each.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 
 use super::bits::Bits;
@@ -11,6 +12,7 @@ use super::id::Id;
 use super::index::Index;
 use super::pack::BlobKind;
 use super::parallel::join_all;
+use super::progress::Progress;
 use super::repository::Repository;
 use super::tree::{Content, Tree};
 
@@ -33,29 +35,61 @@ struct Walk<'a> {
     repository: &'a Repository,
     index: &'a Index,
     cancel: &'a Cancel,
+    left: ToBeRead<'a>,
     seen: Bits,
     work: Mutex<Work>,
     changed: Condvar,
 }
 
 /// Calls `visit` once for every tree that is reachable, roots among them, with [`Error::NotFound`] or [`Error::Damaged`] where it cannot
-/// be read. The first error of `visit` or of the place ends the walk.
+/// be read. The first error of `visit` or of the place ends the walk. For the progress all trees of the index are to be done: those that
+/// none of the roots has count as done at the end.
 pub(super) fn visit_trees(
     repository: &Repository,
     index: &Index,
     roots: impl Iterator<Item = Id>,
     cancel: &Cancel,
+    progress: &dyn Progress,
     visit: impl Fn(Id, Result<&Tree, Error>) -> Result<(), Error> + Sync,
 ) -> Result<(), Error> {
     let work = Work { waiting: Vec::new(), missing: HashSet::new(), busy: 0, has_failed: false };
-    let walk = Walk { repository, index, cancel, seen: Bits::new(index.len()), work: Mutex::new(work), changed: Condvar::new() };
+    let (seen, left) = (Bits::new(index.len()), ToBeRead::all(index, progress));
+    let walk = Walk { repository, index, cancel, left, seen, work: Mutex::new(work), changed: Condvar::new() };
     for root in roots {
         walk.enter(root, &visit)?;
     }
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| walk.read_some(&visit))).collect();
-        join_all(readers).into_iter().collect()
-    })
+        join_all(readers).into_iter().collect::<Result<(), Error>>()
+    })?;
+    walk.left.end();
+    Ok(())
+}
+
+/// Trees that are not read yet, and their bytes.
+struct ToBeRead<'a> {
+    progress: &'a dyn Progress,
+    trees: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl<'a> ToBeRead<'a> {
+    fn all(index: &Index, progress: &'a dyn Progress) -> Self {
+        let trees = index.iter().filter(|place| place.blob.kind == BlobKind::Tree);
+        let (trees, bytes) = trees.fold((0, 0), |(trees, bytes), place| (trees + 1, bytes + u64::from(place.blob.length)));
+        progress.found(trees, bytes);
+        Self { progress, trees: trees.into(), bytes: bytes.into() }
+    }
+
+    fn read(&self, bytes: u32) {
+        self.trees.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes.into(), Ordering::Relaxed);
+        self.progress.did(1, bytes.into());
+    }
+
+    fn end(&self) {
+        self.progress.did(self.trees.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+    }
 }
 
 impl Walk<'_> {
@@ -78,8 +112,9 @@ impl Walk<'_> {
         // A panic of `visit` must not leave the other readers waiting.
         let _end = EndOnDrop(self);
         while let Some(number) = self.next() {
-            let id = self.index.at(number).expect("only entries with a place are entered").blob.id;
-            self.read_one(id, visit)?;
+            let blob = self.index.at(number).expect("only entries with a place are entered").blob;
+            self.read_one(blob.id, visit)?;
+            self.left.read(blob.length);
             self.done();
         }
         Ok(())

@@ -156,7 +156,7 @@ fn each_snapshot_of_a_tree_that_was_edited_is_the_tree_as_it_was() {
                 let engine = Engine::new();
                 let all = (part..count).step_by(usize::try_from(THREADS).expect("it fits"));
                 let sums = all.map(|number| play(first + number * 0x9E37_79B9, &engine)).collect::<Vec<_>>();
-                let report = check::run(&engine.repository, Read::All, &Cancel::default()).expect("the place works");
+                let report = check::run(&engine.repository, Read::All, &Cancel::default(), &()).expect("the place works");
                 assert!(report.is_clean(), "{:?}", report.problems);
                 sums
             })

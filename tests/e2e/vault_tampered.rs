@@ -174,7 +174,7 @@ fn try_changes(sample: &Sample, count: u64, mut seed: u64) -> BTreeMap<&'static 
         let what = format!("change {done}, {kind} of {name}");
         let at = usize::try_from(tree::random(&mut seed, sample.snapshots.len() as u64)).expect("it fits");
         let by_restore = restore(sample, &engine, at, &what);
-        let report = check::run(&engine.repository, Read::All, &Cancel::default()).expect("the place works");
+        let report = check::run(&engine.repository, Read::All, &Cancel::default(), &()).expect("the place works");
         let loses_snapshot = matches!(name, Name::Of(Kind::Snapshot, _));
         // Nothing tells that a snapshot was once there but whoever asks for it; nor that of several keys one is gone.
         let is_asked_for =
@@ -187,7 +187,7 @@ fn try_changes(sample: &Sample, count: u64, mut seed: u64) -> BTreeMap<&'static 
         counts[2] += u64::from(!report.is_clean());
     }
     engine.held.set(whole);
-    assert!(check::run(&engine.repository, Read::All, &Cancel::default()).expect("the place works").is_clean(), "no false alarm");
+    assert!(check::run(&engine.repository, Read::All, &Cancel::default(), &()).expect("the place works").is_clean(), "no false alarm");
     found
 }
 

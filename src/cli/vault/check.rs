@@ -6,6 +6,7 @@ use super::counted::counted;
 use super::repository::RepositoryArgs;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
+use crate::cli::progress::EngineBar;
 use crate::cli::table::visible;
 use crate::model::size::Size;
 use crate::vault::check::{Read, Report, Subset, run};
@@ -35,7 +36,9 @@ impl Check {
             None if self.read_data => Read::All,
             None => Read::Nothing,
         };
-        let checked = run(&session.repository, read, &session.cancel);
+        let bar = EngineBar::new(console.is_watched);
+        let checked = run(&session.repository, read, &session.cancel, &bar);
+        bar.end();
         let report = checked.map_err(|error| held.explain(session.failed("cannot check the repository", &error), &error))?;
         held.release(console);
         conclude(&report, console)

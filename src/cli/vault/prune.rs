@@ -9,6 +9,7 @@ use super::repository::RepositoryArgs;
 use super::session::{Held, Session};
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
+use crate::cli::progress::EngineBar;
 use crate::model::size::Size;
 use crate::vault::id::Id;
 use crate::vault::lock::Mode;
@@ -49,15 +50,15 @@ impl Prune {
         self.repository.insist_on_lock(self.dry_run)?;
         let session = self.repository.open(console)?;
         let held = session.lock(Mode::Exclusive)?;
-        let plan = self.how.run(&session, &held, self.dry_run, HashSet::new())?;
+        let plan = self.how.run(&session, &held, self.dry_run, HashSet::new(), console.is_watched)?;
         held.release(console);
         console.answer_either(&as_json(&plan, self.dry_run), || as_text(&plan, self.dry_run))
     }
 }
 
 impl PruneArgs {
-    /// Prunes as if the snapshots in `without` were gone, or says what that would do.
-    pub fn run(&self, session: &Session, held: &Held, is_dry_run: bool, without: HashSet<Id>) -> Result<Plan, Failure> {
+    /// Prunes as if the snapshots in `without` were gone, or says what that would do; with a bar where somebody watches.
+    pub fn run(&self, session: &Session, held: &Held, is_dry_run: bool, without: HashSet<Id>, is_watched: bool) -> Result<Plan, Failure> {
         let options = Options {
             max_unused: self.max_unused,
             max_repack_bytes: self.max_repack_size.unwrap_or(u64::MAX),
@@ -65,10 +66,12 @@ impl PruneArgs {
             without,
         };
         let (repository, cancel) = (&session.repository, &session.cancel);
+        let bar = EngineBar::new(is_watched);
         let pruned = match held.guard() {
-            Some(guard) if !is_dry_run => prune(repository, guard, &options, cancel),
-            _ => plan(repository, &options, cancel),
+            Some(guard) if !is_dry_run => prune(repository, guard, &options, cancel, &bar),
+            _ => plan(repository, &options, cancel, &bar),
         };
+        bar.end();
         pruned.map_err(|error| held.explain(session.failed("cannot prune", &error), &error))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::counted::counted;
@@ -14,7 +13,6 @@ use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::progress;
 use crate::model::size::Size;
-use crate::vault::progress::Progress;
 use crate::vault::restore::{Decision, Options, Report, Source, restore};
 use crate::vault::snapshots::{find_folder, split};
 use crate::vault::target::Overwrite;
@@ -59,19 +57,6 @@ enum Overwriting {
     Never,
 }
 
-/// The bar, as the engine tells it.
-struct Bar(ProgressBar);
-
-impl Progress for Bar {
-    fn found(&self, _files: u64, bytes: u64) {
-        self.0.set_length(bytes);
-    }
-
-    fn did(&self, _files: u64, bytes: u64) {
-        self.0.inc(bytes);
-    }
-}
-
 impl Restore {
     pub fn run(self: Box<Self>, console: &mut Console) -> Result<(), Failure> {
         let (include, exclude) = (self.include.given()?, self.exclude.given()?);
@@ -89,10 +74,10 @@ impl Restore {
         let root = root.map_err(|error| session.failed(&format!("cannot restore from snapshot {}", stored.id.short()), &error))?;
         let filter = |path: &[u8], node: &Node| decide(&include, &exclude, path, node.is_folder());
         let options = Options { filter: &filter, overwrite: self.overwrite.into(), dry_run: self.dry_run, verify: self.verify };
-        let bar = Bar(progress::bar(console.is_watched));
+        let bar = progress::EngineBar::new(console.is_watched);
         let source = Source { repository: &session.repository, index: &index };
         let report = restore(source, root, &self.target, &options, &session.cancel, &bar);
-        bar.0.finish_and_clear();
+        bar.end();
         failures::list(&report.failures, report.failures_left_out, console);
         if let Some(error) = &report.ended_by {
             return Err(held.explain(session.failed("the restore ended early", error), error));

@@ -18,19 +18,27 @@ const READ_BYTES: u64 = 96 << 20;
 const MOST_REASONS: usize = 10;
 
 impl Check<'_> {
-    /// Reads packs, each once.
-    pub(super) fn read_packs(&self, read: Read) -> Result<(), Error> {
+    /// The packs that are to be read, which the progress is told.
+    pub(super) fn chosen(&self, read: Read) -> Vec<&Pack> {
         let packs: Vec<&Pack> = self.table.packs.iter().collect();
         let chosen = match read {
-            Read::Nothing => return Ok(()),
+            Read::Nothing => Vec::new(),
             Read::All => packs,
             Read::Some(subset) => subset.of(packs),
         };
+        self.progress.found(chosen.len() as u64, chosen.iter().map(|pack| pack.size_bytes).sum());
+        chosen
+    }
+
+    /// Reads packs, each once.
+    pub(super) fn read_packs(&self, chosen: &[&Pack]) -> Result<(), Error> {
         let allowance = Allowance::new(READ_BYTES);
-        for_each(&chosen, READERS, |pack| {
+        for_each(chosen, READERS, |pack| {
             self.cancel.check()?;
             let _taken = allowance.take(pack.size_bytes);
-            self.read_pack(pack)
+            self.read_pack(pack)?;
+            self.progress.did(1, pack.size_bytes);
+            Ok(())
         })
     }
 

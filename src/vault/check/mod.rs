@@ -25,6 +25,7 @@ use super::id::Id;
 use super::index::Index;
 use super::pack::BlobKind;
 use super::pack_table::PackTable;
+use super::progress::Progress;
 use super::repository::Repository;
 use super::snapshots::Stored;
 use findings::Findings;
@@ -43,6 +44,7 @@ pub enum Read {
 struct Check<'a> {
     repository: &'a Repository,
     cancel: &'a Cancel,
+    progress: &'a dyn Progress,
     index: Index,
     table: PackTable,
     snapshots: Vec<Stored>,
@@ -53,7 +55,7 @@ struct Check<'a> {
 
 /// Checks a repository. An error is one of the place, or that it was cancelled: what is damaged is in the report. Under a shared lock
 /// packs that a prune has just removed cannot be mistaken for damage.
-pub fn run(repository: &Repository, read: Read, cancel: &Cancel) -> Result<Report, Error> {
+pub fn run(repository: &Repository, read: Read, cancel: &Cancel, progress: &dyn Progress) -> Result<Report, Error> {
     let findings = Findings::default();
     files::check_keys(repository, &findings)?;
     files::check_locks(repository, &findings)?;
@@ -61,10 +63,11 @@ pub fn run(repository: &Repository, read: Read, cancel: &Cancel) -> Result<Repor
     let snapshots = files::load_snapshots(repository, &findings, cancel)?;
     let index = files::load_index(repository, &findings, cancel)?;
     let (table, bad) = (PackTable::new(&index), Bits::new(index.len()));
-    let check = Check { repository, cancel, index, table, snapshots, bad, findings };
+    let check = Check { repository, cancel, progress, index, table, snapshots, bad, findings };
+    let chosen = check.chosen(read);
     check.compare_packs()?;
     check.read_trees()?;
-    check.read_packs(read)?;
+    check.read_packs(&chosen)?;
     check.find_touched()?;
     Ok(check.findings.into_report())
 }

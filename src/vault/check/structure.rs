@@ -13,7 +13,7 @@ impl Check<'_> {
     /// Reads every tree of every snapshot once.
     pub(super) fn read_trees(&self) -> Result<(), Error> {
         let roots = self.snapshots.iter().map(|stored| stored.snapshot.tree);
-        visit_trees(self.repository, &self.index, roots, self.cancel, |id, tree| {
+        visit_trees(self.repository, &self.index, roots, self.cancel, self.progress, |id, tree| {
             match tree {
                 Ok(tree) => self.check_tree(id, tree),
                 Err(Error::Damaged { what, why }) => {

@@ -5,10 +5,11 @@ mod damage;
 use super::*;
 use crate::vault::backend::{Kind, Name};
 use crate::vault::crypto::OVERHEAD_BYTES;
+use crate::vault::progress::{Counters, Seen};
 use crate::vault::testing::{Vault, bytes, file, folder};
 
 fn check(vault: &Vault, read: Read) -> Report {
-    run(&vault.repository, read, &Cancel::default()).unwrap()
+    run(&vault.repository, read, &Cancel::default(), &()).unwrap()
 }
 
 /// Two snapshots that share a folder; the packs of the chunks.
@@ -45,6 +46,23 @@ fn a_whole_repository_is_clean_and_every_tree_and_pack_is_read_once() {
     assert_eq!(check(&vault, Read::Nothing).packs_read, 0);
     let empty = Vault::new();
     assert!(check(&empty, Read::All).is_clean());
+}
+
+#[test]
+fn the_progress_is_told_what_is_to_be_read_and_that_it_was() {
+    let (vault, _, _) = planted();
+    // Of a snapshot that was forgotten: nothing reads it, and a bar that waited for it would never end.
+    vault.tree(&[file("forgotten", &vault.chunks(&[b"forgotten"]))]);
+    let index = vault.index();
+    let trees: Vec<u64> = index.iter().filter(|place| place.blob.kind == BlobKind::Tree).map(|place| place.blob.length.into()).collect();
+    let packs: u64 = PackTable::new(&index).packs.iter().map(|pack| pack.size_bytes).sum();
+    for (read, files, bytes) in [(Read::Nothing, 4, 0), (Read::All, 4 + 8, packs)] {
+        let counters = Counters::default();
+        run(&vault.repository, read, &Cancel::default(), &counters).unwrap();
+        let bytes = bytes + trees.iter().sum::<u64>();
+        let expected = Seen { files_total: files, files_done: files, bytes_total: bytes, bytes_done: bytes, failures: 0 };
+        assert_eq!(counters.seen(), expected);
+    }
 }
 
 #[test]
@@ -199,5 +217,5 @@ fn a_check_that_is_cancelled_ends() {
     let (vault, _, _) = planted();
     let cancel = Cancel::default();
     cancel.raise();
-    assert!(matches!(run(&vault.repository, Read::All, &cancel), Err(Error::Cancelled)));
+    assert!(matches!(run(&vault.repository, Read::All, &cancel, &()), Err(Error::Cancelled)));
 }

@@ -10,17 +10,24 @@ use crate::vault::id::Id;
 use crate::vault::index::Index;
 use crate::vault::pack::BlobKind;
 use crate::vault::pack_table::{Pack, PackTable};
+use crate::vault::progress::Progress;
 use crate::vault::reachable::visit_trees;
 use crate::vault::repository::Repository;
 use crate::vault::tree::Content;
 
 /// All entries of the index whose blob a tree below these roots names, roots among them. An error where a tree cannot be read, or the
 /// index does not name a blob: it names what is missing.
-pub(super) fn mark_used(repository: &Repository, index: &Index, roots: &[Id], cancel: &Cancel) -> Result<Bits, Error> {
+pub(super) fn mark_used(
+    repository: &Repository,
+    index: &Index,
+    roots: &[Id],
+    cancel: &Cancel,
+    progress: &dyn Progress,
+) -> Result<Bits, Error> {
     let used = Bits::new(index.len());
     // The smallest of those that are missing: the same repository gives the same error.
     let missing: Mutex<Option<Id>> = Mutex::new(None);
-    visit_trees(repository, index, roots.iter().copied(), cancel, |id, tree| {
+    visit_trees(repository, index, roots.iter().copied(), cancel, progress, |id, tree| {
         let missing_tree = |error| match error {
             Error::NotFound(why) => Error::damaged(format!("tree {id}"), format!("a snapshot needs it: {why} is not there")),
             error => error,

@@ -31,6 +31,7 @@ use super::error::Error;
 use super::id::Id;
 use super::lock::Guard;
 use super::parallel::for_each;
+use super::progress::Progress;
 use super::repository::Repository;
 
 /// Files that are removed at once.
@@ -41,10 +42,10 @@ const REMOVERS: usize = 4;
 ///
 /// # Panics
 /// Where the lock is a shared one.
-pub fn prune(repository: &Repository, guard: &Guard, options: &Options, cancel: &Cancel) -> Result<Plan, Error> {
+pub fn prune(repository: &Repository, guard: &Guard, options: &Options, cancel: &Cancel, progress: &dyn Progress) -> Result<Plan, Error> {
     assert!(guard.is_exclusive(), "a prune holds an exclusive lock");
-    let plan = plan(repository, options, cancel)?;
-    plan.carry_out(repository, guard, cancel)?;
+    let plan = plan(repository, options, cancel, progress)?;
+    plan.carry_out(repository, guard, cancel, progress)?;
     Ok(plan)
 }
 

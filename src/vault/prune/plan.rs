@@ -15,6 +15,7 @@ use crate::vault::id::Id;
 use crate::vault::index::Index;
 use crate::vault::lock::Guard;
 use crate::vault::pack_table::PackTable;
+use crate::vault::progress::Progress;
 use crate::vault::repository::Repository;
 use crate::vault::snapshots::Snapshots;
 
@@ -78,7 +79,7 @@ impl Sum {
 }
 
 /// What a prune would do now. Changes nothing and needs no lock; to be right it must not be overtaken by somebody who writes.
-pub fn plan(repository: &Repository, options: &Options, cancel: &Cancel) -> Result<Plan, Error> {
+pub fn plan(repository: &Repository, options: &Options, cancel: &Cancel, progress: &dyn Progress) -> Result<Plan, Error> {
     let loaded = repository.load_index(cancel)?;
     if let Some((id, error)) = loaded.failed.into_iter().min_by_key(|(id, _)| *id) {
         // What it names would be taken for what nobody names.
@@ -92,7 +93,7 @@ pub fn plan(repository: &Repository, options: &Options, cancel: &Cancel) -> Resu
     let kept = snapshots.found.iter().filter(|stored| !options.without.contains(&stored.id));
     let roots: Vec<Id> = kept.map(|stored| stored.snapshot.tree).collect();
     let index = loaded.index;
-    let used = mark_used(repository, &index, &roots, cancel)?;
+    let used = mark_used(repository, &index, &roots, cancel, progress)?;
     let listed = repository.backend().list(Kind::Data)?;
     let sizes: HashMap<Id, u64> = listed.into_iter().map(|listed| (listed.id, listed.size_bytes)).collect();
     let table = PackTable::new(&index);
@@ -169,11 +170,12 @@ impl Plan {
     }
 
     /// Does it. In memory are beside the index what is being repacked, and the new packs' blobs.
-    pub(super) fn carry_out(&self, repository: &Repository, guard: &Guard, cancel: &Cancel) -> Result<(), Error> {
+    pub(super) fn carry_out(&self, repository: &Repository, guard: &Guard, cancel: &Cancel, progress: &dyn Progress) -> Result<(), Error> {
         let (work, lists) = (&self.work, &self.lists);
         // First, and before anything is written: the place may be full.
+        progress.found(self.repack.count, self.repack.bytes);
         remove_all(repository, Kind::Data, &lists.orphans, guard, cancel)?;
-        repack(repository, work, &lists.repack, cancel)?;
+        repack(repository, work, &lists.repack, cancel, progress)?;
         let repacked = lists.repack.iter().map(|at| work.table.packs[*at].id);
         let gone: Vec<Id> = repacked.chain(lists.remove.iter().copied()).collect();
         let unnamed: HashSet<Id> = gone.iter().chain(&lists.lost).copied().collect();

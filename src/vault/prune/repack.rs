@@ -14,6 +14,7 @@ use crate::vault::index::file::IndexedPack;
 use crate::vault::pack::{BlobKind, Builder, PackedBlob};
 use crate::vault::pack_table::Pack;
 use crate::vault::parallel::{Allowance, for_each};
+use crate::vault::progress::Progress;
 use crate::vault::repository::Repository;
 
 /// Packs that are read at once, and their bytes.
@@ -40,7 +41,7 @@ struct Copied<'a> {
 
 /// Stores the chosen blobs of these packs in new packs, and those in index files: all stored when this returns. Each blob is verified
 /// first; a damaged one that has no good copy is [`Error::Damaged`] and ends it.
-pub(super) fn repack(repository: &Repository, work: &Work, packs: &[usize], cancel: &Cancel) -> Result<(), Error> {
+pub(super) fn repack(repository: &Repository, work: &Work, packs: &[usize], cancel: &Cancel, progress: &dyn Progress) -> Result<(), Error> {
     let open = Mutex::new([Builder::new(BlobKind::Data), Builder::new(BlobKind::Tree)]);
     let packer = Packer { repository, open, stored: Mutex::default(), copied: AtomicU64::new(0) };
     let allowance = Allowance::new(READ_BYTES);
@@ -51,7 +52,9 @@ pub(super) fn repack(repository: &Repository, work: &Work, packs: &[usize], canc
         let bytes = repository.backend().read(Name::Of(Kind::Data, pack.id), None)?;
         let chosen = pack.blobs(&work.index).into_iter().filter(|(number, _)| work.chosen.contains(*number));
         let copies = chosen.map(|(_, blob)| copy(repository, work, Place { pack: pack.id, blob }, &bytes));
-        packer.add(&copies.collect::<Result<Vec<_>, _>>()?)
+        packer.add(&copies.collect::<Result<Vec<_>, _>>()?)?;
+        progress.did(1, pack.size_bytes);
+        Ok(())
     })?;
     packer.finish()?;
     let expected = packs.iter().flat_map(|at| Pack::numbers(&work.table.packs[*at])).filter(|number| work.chosen.contains(*number)).count();

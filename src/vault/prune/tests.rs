@@ -14,6 +14,7 @@ use crate::vault::check;
 use crate::vault::keys::Maker;
 use crate::vault::lock::{Clock, Guard, Mode};
 use crate::vault::pack::BlobKind;
+use crate::vault::progress::Counters;
 use crate::vault::snapshots::Snapshots;
 use crate::vault::testing::{Contents, Vault, bytes, file, folder};
 
@@ -34,7 +35,7 @@ fn locked(vault: &Vault) -> Guard {
 }
 
 fn pruned(vault: &Vault, options: &Options) -> Result<Plan, Error> {
-    prune(&vault.repository, &locked(vault), options, &Cancel::default())
+    prune(&vault.repository, &locked(vault), options, &Cancel::default(), &())
 }
 
 fn everything() -> Options {
@@ -43,7 +44,7 @@ fn everything() -> Options {
 
 #[track_caller]
 fn expect_clean(vault: &Vault) -> check::Report {
-    let report = check::run(&vault.repository, check::Read::All, &Cancel::default()).unwrap();
+    let report = check::run(&vault.repository, check::Read::All, &Cancel::default(), &()).unwrap();
     assert!(report.is_clean(), "{:?}", report.problems);
     report
 }
@@ -96,7 +97,7 @@ fn what_is_used_stays_and_all_else_goes() {
 fn a_plan_changes_nothing_and_says_what_a_prune_then_does() {
     let (vault, _) = planted();
     let before = vault.place.files();
-    let planned = plan(&vault.repository, &everything(), &Cancel::default()).unwrap();
+    let planned = plan(&vault.repository, &everything(), &Cancel::default(), &()).unwrap();
     assert_eq!(vault.place.files(), before);
     let done = pruned(&vault, &everything()).unwrap();
     let sums = |plan: &Plan| [plan.used, plan.unused, plan.packs, plan.orphans, plan.remove, plan.repack, plan.removed_blobs];
@@ -104,10 +105,22 @@ fn a_plan_changes_nothing_and_says_what_a_prune_then_does() {
 }
 
 #[test]
+fn the_progress_is_told_of_trees_and_of_what_is_repacked() {
+    let (vault, _) = planted();
+    let counters = Counters::default();
+    let trees = vault.index().iter().filter(|place| place.blob.kind == BlobKind::Tree).count() as u64;
+    let plan = prune(&vault.repository, &locked(&vault), &everything(), &Cancel::default(), &counters).unwrap();
+    let seen = counters.seen();
+    assert!(plan.repack.count > 0);
+    assert_eq!((seen.files_total, seen.files_done), (trees + plan.repack.count, trees + plan.repack.count));
+    assert!(seen.bytes_total > plan.repack.bytes && seen.bytes_total == seen.bytes_done, "{seen:?}");
+}
+
+#[test]
 fn a_plan_can_take_snapshots_as_gone() {
     let (vault, _) = planted();
     let all: HashSet<Id> = vault.place.ids(Kind::Snapshot).into_iter().collect();
-    let planned = plan(&vault.repository, &Options { without: all, ..everything() }, &Cancel::default()).unwrap();
+    let planned = plan(&vault.repository, &Options { without: all, ..everything() }, &Cancel::default(), &()).unwrap();
     assert_eq!((planned.used.count, planned.repack.count), (0, 0));
     assert_eq!(planned.remove.count + planned.orphans.count, vault.place.ids(Kind::Data).len() as u64);
 }
@@ -177,13 +190,13 @@ fn pack_of(vault: &Vault, chunk: Id) -> Id {
 fn a_prune_that_has_lost_its_lock_removes_nothing() {
     let (vault, _) = planted();
     let guard = locked(&vault);
-    let planned = plan(&vault.repository, &everything(), &Cancel::default()).unwrap();
+    let planned = plan(&vault.repository, &everything(), &Cancel::default(), &()).unwrap();
     let cancel = Cancel::default();
     let options = crate::vault::lock::Options { clock: Arc::new(NoWait), ..crate::vault::lock::Options::new(Maker::default()) };
     guard.release().unwrap();
     let lost = Guard::take(&vault.repository, Mode::Exclusive, &options, &cancel).unwrap();
     cancel.raise();
     let before: HashSet<Name> = vault.place.files().into_keys().collect();
-    assert!(matches!(planned.carry_out(&vault.repository, &lost, &Cancel::default()), Err(Error::Cancelled)));
+    assert!(matches!(planned.carry_out(&vault.repository, &lost, &Cancel::default(), &()), Err(Error::Cancelled)));
     assert!(before.is_subset(&vault.place.files().into_keys().collect()));
 }

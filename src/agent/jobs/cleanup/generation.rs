@@ -38,7 +38,7 @@ impl Cleanup<'_> {
         let cancel = self.leash.cancel();
         // Where something is missing that the other snapshots need, this fails, and not a single one is forgotten.
         let options = Options { without: named, ..Options::default() };
-        let planned = plan(repository, &options, cancel)?;
+        let planned = plan(repository, &options, cancel, &())?;
         self.tally.looked_at(planned.packs.count);
         drop(planned);
         (self.begin)()?;
@@ -51,7 +51,7 @@ impl Cleanup<'_> {
             outcome.note_snapshot(&format!("g{number}/snapshots/{id}"), &error.to_string());
         }
         // One that was refused is there, so what it needs is kept: the plan of before is of no use any more.
-        let pruned = prune(repository, guard, &Options::default(), cancel)?;
+        let pruned = prune(repository, guard, &Options::default(), cancel, &())?;
         self.tally.freed(pruned.removed_blobs.bytes + pruned.orphans.bytes);
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Forget {
         let removed: HashSet<Id> = remove.difference(&stays).copied().collect();
         let pruned = if self.prune && !removed.is_empty() {
             let without = if self.dry_run { removed.clone() } else { HashSet::new() };
-            Some(self.how.run(&session, &held, self.dry_run, without)?)
+            Some(self.how.run(&session, &held, self.dry_run, without, console.is_watched)?)
         } else {
             None
         };

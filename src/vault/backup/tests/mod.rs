@@ -67,6 +67,6 @@ fn restored(vault: &Vault, report: &Report, source: &Path, target: &Path) -> Pat
 /// Our own check of all that is stored.
 #[track_caller]
 fn check(vault: &Vault) {
-    let report = crate::vault::check::run(&vault.repository, crate::vault::check::Read::All, &Cancel::default()).unwrap();
+    let report = crate::vault::check::run(&vault.repository, crate::vault::check::Read::All, &Cancel::default(), &()).unwrap();
     assert!(report.problems.is_empty(), "{:?}", report.problems);
 }

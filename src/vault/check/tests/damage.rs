@@ -54,7 +54,7 @@ fn made_by_restic(version: u32) -> Option<Restic> {
 
 /// Whether we find it.
 fn is_found(repository: &Repository) -> bool {
-    let report = run(repository, Read::All, &Cancel::default()).unwrap();
+    let report = run(repository, Read::All, &Cancel::default(), &()).unwrap();
     assert!(report.is_clean() || !report.hints().is_empty(), "damage comes with a hint: {:?}", report.problems);
     !report.is_clean()
 }
@@ -119,7 +119,7 @@ fn a_flipped_bit_in_any_file_is_found() {
                 let at = bytes.len() * part / 8;
                 bytes[at] ^= 1;
             });
-            let report = run(&vault.repository, Read::All, &Cancel::default()).unwrap();
+            let report = run(&vault.repository, Read::All, &Cancel::default(), &()).unwrap();
             assert!(!report.is_clean(), "{name} at {part}/8");
             vault.place.set_files(whole.clone());
         }

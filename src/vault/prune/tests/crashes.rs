@@ -37,7 +37,7 @@ fn at_every_step(vault: &Vault, contents: &Contents, work: impl Fn(&Guard) -> Re
 #[test]
 fn a_prune_may_be_killed_at_any_step() {
     let (vault, contents) = planted();
-    let steps = at_every_step(&vault, &contents, |guard| prune(&vault.repository, guard, &everything(), &Cancel::default()).map(drop));
+    let steps = at_every_step(&vault, &contents, |guard| prune(&vault.repository, guard, &everything(), &Cancel::default(), &()).map(drop));
     // Two new packs, their index and the one that replaces the old, and all that goes.
     assert!(steps >= 15, "{steps}");
 }

@@ -103,7 +103,7 @@ fn restic_finds_a_prune_that_was_killed_at_any_step_clean() {
     for changes in 0.. {
         let guard = locked(&vault);
         vault.place.die_after(changes, false);
-        let result = prune(&vault.repository, &guard, &everything(), &Cancel::default());
+        let result = prune(&vault.repository, &guard, &everything(), &Cancel::default(), &());
         vault.place.revive();
         drop(guard);
         vault.place.dump(&restic.repository());

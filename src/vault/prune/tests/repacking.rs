@@ -63,7 +63,7 @@ fn limits_keep_packs_from_being_repacked() {
     let contents: Vec<Vec<u8>> = (0..4).map(|seed| bytes(seed, 2_500_000)).collect();
     let chunks: Vec<Id> = contents.chunks(2).flat_map(|two| vault.chunks(&[&two[0], &two[1]])).collect();
     vault.snapshot(vault.tree(&[file("f", &[chunks[0], chunks[2]])]), "2024-01-01T00:00:00Z");
-    let repacks = |options: Options| plan(&vault.repository, &options, &Cancel::default()).unwrap().repack.count;
+    let repacks = |options: Options| plan(&vault.repository, &options, &Cancel::default(), &()).unwrap().repack.count;
     let limited = |max_unused| Options { max_unused, ..Options::default() };
     assert_eq!(repacks(Options::default()), 2);
     assert_eq!(repacks(limited(Limit::Unlimited)), 0);

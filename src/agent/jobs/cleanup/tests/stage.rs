@@ -282,7 +282,7 @@ impl Stage {
     /// All that any snapshot needs is there, and whole.
     #[track_caller]
     pub fn expect_clean(&self, number: i64) {
-        let report = check::run(self.repository(number), check::Read::All, &Cancel::default()).unwrap();
+        let report = check::run(self.repository(number), check::Read::All, &Cancel::default(), &()).unwrap();
         assert!(report.is_clean(), "{:?}", report.problems);
     }
 
