@@ -34,8 +34,10 @@ use crate::vault::source::walk::{self, Step, Walk};
 use crate::vault::tree::{Content, Node};
 use crate::vault::writer::{PackWriter, Stored, write_packs};
 
-/// Entries between the walk and the trees.
-const WAITING_ENTRIES: usize = 4096;
+/// Entries go from the walk to the trees so many at a time: handed over one by one, half of an unchanged tree's time is waking threads.
+const BATCH: usize = 64;
+/// Batches between the walk and the trees.
+const WAITING_BATCHES: usize = 64;
 
 /// How to make a backup.
 pub struct Options<'a> {
@@ -130,7 +132,7 @@ impl Run<'_> {
             segments: Arc::default(),
             with_atime: self.options.with_atime,
         };
-        let (send, receive) = sync_channel(WAITING_ENTRIES);
+        let (send, receive) = sync_channel(WAITING_BATCHES);
         let (root, mut count) = std::thread::scope(|scope| {
             let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| worker.run())).collect();
@@ -160,7 +162,10 @@ impl Run<'_> {
         Ok((root, count))
     }
 
-    fn walk(&self, sources: &[PathBuf], saver: &Saver<'_>, pool: &Pool, entries: SyncSender<Entry>) -> Result<(), Error> {
+    fn walk(&self, sources: &[PathBuf], saver: &Saver<'_>, pool: &Pool, entries: SyncSender<Vec<Entry>>) -> Result<(), Error> {
+        let mut batch = Vec::with_capacity(BATCH);
+        // It is gone only after an error of its own, which is the one that is told.
+        let send = |batch| entries.send(batch).map_err(|_| Error::Cancelled);
         let mut parent = Parent::new(self.repository, &self.index, self.options.parent.map(|(_, tree)| tree));
         let mut links = HashMap::new();
         let walk = Walk { select: self.options.select, cancel: self.cancel, with_atime: self.options.with_atime };
@@ -180,9 +185,10 @@ impl Run<'_> {
                     None => return Ok(()),
                 },
             };
-            // It is gone only after an error of its own, which is the one that is told.
-            entries.send(entry).map_err(|_| Error::Cancelled)
-        })
+            batch.push(entry);
+            if batch.len() == BATCH { send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))) } else { Ok(()) }
+        })?;
+        send(batch)
     }
 
     /// What becomes of an entry that is no folder.
