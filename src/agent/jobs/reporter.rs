@@ -58,12 +58,18 @@ impl Reporter {
     /// server wants nothing of the run any more, its leash is pulled. [`Error::Cancelled`] once the leash is pulled.
     pub fn step(&self, state: RunState, counted: Counted) -> Result<(), Error> {
         let mut patience = Patience::silent(Pauses::default());
+        // This process may have started up anew while the report was on its way: the next one goes with its new number.
+        let mut overtaken = false;
         loop {
             self.leash.cancel().check()?;
             match self.channel.report(self.run, &self.report(state, counted)) {
                 Ok(wanted) => {
                     self.heed(wanted);
                     return self.leash.cancel().check();
+                }
+                Err(error @ CallError::Conflict(_)) if !overtaken => {
+                    overtaken = true;
+                    _ = wait(patience.failed(&error), self.leash.cancel());
                 }
                 Err(error) => match self.judge(&error) {
                     Some(why) => self.leash.pull(why),
@@ -197,12 +203,22 @@ mod tests {
             (Err(CallError::Deleted), Why::Unwanted),
             (Err(refused), Why::Unwanted),
             (Ok(wanted(true)), Why::Stopped),
-            (Err(CallError::Conflict(String::new())), Why::Ending),
         ] {
             let (outcome, why, said) = step([answer]);
             assert!(matches!(outcome, Err(Error::Cancelled)), "{expected:?}");
             assert_eq!((why, said), (Some(expected), 1));
         }
+    }
+
+    #[test]
+    fn a_conflict_is_asked_about_once_more() {
+        let conflict = || Err(CallError::Conflict(String::new()));
+        let (outcome, why, said) = step([conflict(), Ok(wanted(false))]);
+        assert!(outcome.is_ok(), "this process has started up anew meanwhile");
+        assert_eq!((why, said), (None, 2));
+        let (outcome, why, said) = step([conflict(), conflict()]);
+        assert!(matches!(outcome, Err(Error::Cancelled)));
+        assert_eq!((why, said), (Some(Why::Ending), 2));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub(super) fn say_queued(server: &dyn Server, key: Key, leash: &Leash, pauses: P
 /// one try.
 pub(super) fn say_final(server: &dyn Server, run: i64, mut report: RunReport, leash: &Leash, pauses: Pauses) -> bool {
     let mut patience = Patience::silent(pauses);
+    // This process may have started up anew while the report was on its way: the next one goes with its new number.
+    let mut overtaken = false;
     loop {
         match server.report(run, &report) {
             Ok(_) | Err(CallError::Deleted) => return true,
@@ -49,7 +51,9 @@ pub(super) fn say_final(server: &dyn Server, run: i64, mut report: RunReport, le
                 tracing::error!(run, %error, "a final report is refused: it is dropped");
                 return true;
             }
-            Err(CallError::Conflict(why)) => return is_newest(server) && is_dropped(run, &why),
+            Err(CallError::Conflict(_)) if !is_newest(server) => return false,
+            Err(CallError::Conflict(why)) if overtaken => return is_dropped(run, &why),
+            Err(CallError::Conflict(_)) => overtaken = true,
             Err(error) => {
                 if !wait(patience.failed(&error), leash.cancel()) {
                     return false;

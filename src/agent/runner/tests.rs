@@ -214,10 +214,19 @@ fn a_final_report_that_is_refused_is_said_once_more_without_its_list() {
 
 #[test]
 fn a_report_out_of_order_is_dropped_but_one_of_an_old_process_is_not() {
-    let log = say(Stage::default().answers([conflict()]).lists([wanted("a", [])]), &Leash::default());
-    assert_eq!(log, "report of 7 is kept, 7 is completed with 1 errors, work since None, 7 is forgotten");
+    let (said, asked) = ("7 is completed with 1 errors", "work since None");
+    let list = || wanted("a", []);
+    let log = say(Stage::default().answers([conflict(), conflict()]).lists([list(), list()]), &Leash::default());
+    assert_eq!(log, format!("report of 7 is kept, {said}, {asked}, {said}, {asked}, 7 is forgotten"));
     let log = say(Stage::default().answers([conflict()]).lists([conflict()]), &Leash::default());
-    assert_eq!(log, "report of 7 is kept, 7 is completed with 1 errors, work since None");
+    assert_eq!(log, format!("report of 7 is kept, {said}, {asked}"));
+}
+
+#[test]
+fn a_report_that_a_start_up_has_overtaken_is_said_again() {
+    let log = say(Stage::default().answers([conflict(), Ok(None)]).lists([wanted("a", [])]), &Leash::default());
+    let said = "7 is completed with 1 errors";
+    assert_eq!(log, format!("report of 7 is kept, {said}, work since None, {said}, 7 is forgotten"));
 }
 
 #[test]

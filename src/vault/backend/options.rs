@@ -53,6 +53,10 @@ impl Headers {
         Self(Some(Arc::new(headers)))
     }
 
+    pub(super) const fn may_change(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// As they are now.
     pub(super) fn now(&self) -> HeaderMap {
         self.0.as_ref().map(|headers| headers()).unwrap_or_default()

@@ -61,7 +61,8 @@ impl Rest {
 
     fn asked(&self, doing: &str, what: impl ToString) -> Asked<'_> {
         let what = what.to_string();
-        Asked { doing: format!("{doing} {what} at {}", self.address), what, secrets: self.address.secrets().collect() }
+        let (doing, secrets) = (format!("{doing} {what} at {}", self.address), self.address.secrets().collect());
+        Asked { doing, what, secrets, has_headers_of_the_moment: self.options.headers.may_change() }
     }
 
     fn repeat<T>(&self, attempt: impl FnMut() -> Result<T, Failed>) -> Result<T, Error> {

@@ -17,6 +17,8 @@ pub struct Asked<'a> {
     pub what: String,
     /// What a server might repeat and nobody may read.
     pub secrets: Vec<&'a str>,
+    /// Whether the same request may go with other headers next time.
+    pub has_headers_of_the_moment: bool,
 }
 
 impl Asked<'_> {
@@ -27,6 +29,8 @@ impl Asked<'_> {
             StatusCode::NOT_FOUND => Error::NotFound(self.what.clone()).into(),
             StatusCode::INSUFFICIENT_STORAGE => Error::Full(said).into(),
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => self.for_now(said, retry_after(&answer.headers)),
+            // They were overtaken on the way: an agent that starts up has a new number from then on, in the middle of a transfer, too.
+            StatusCode::CONFLICT if self.has_headers_of_the_moment => self.for_now(said, None),
             _ if status.is_server_error() => self.for_now(said, retry_after(&answer.headers)),
             _ if status.is_redirection() => Error::Refused(format!("{}: {status}, and redirects are not followed", self.doing)).into(),
             _ => Error::Refused(format!("{}: {said}", self.doing)).into(),
@@ -95,7 +99,11 @@ mod tests {
     }
 
     fn refusal(answer: &Answer) -> Failed {
-        Asked { doing: "reading".to_owned(), what: "config".to_owned(), secrets: vec!["S3CRET"] }.refusal(answer)
+        asked(false).refusal(answer)
+    }
+
+    fn asked(has_headers_of_the_moment: bool) -> Asked<'static> {
+        Asked { doing: "reading".to_owned(), what: "config".to_owned(), secrets: vec!["S3CRET"], has_headers_of_the_moment }
     }
 
     #[test]
@@ -104,6 +112,7 @@ mod tests {
             (401, "Finally(Refused"),
             (403, "Finally(Refused"),
             (400, "Finally(Refused"),
+            (409, "Finally(Refused"),
             (413, "Finally(Refused"),
             (301, "Finally(Refused"),
             (404, "Finally(NotFound"),
@@ -117,6 +126,8 @@ mod tests {
             let failed = format!("{:?}", refusal(&answer(status, &[], "")));
             assert!(failed.starts_with(expected), "{status}: {failed}");
         }
+        let overtaken = asked(true).refusal(&answer(409, &[], ""));
+        assert!(matches!(overtaken, Failed::ForNow { .. }), "{overtaken:?}");
     }
 
     #[test]

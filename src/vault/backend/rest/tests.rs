@@ -1,12 +1,14 @@
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
 
 use super::scripted::Act::{Answer, AnswerAndClose, ResetAfter, Silence};
 use super::scripted::{Act, Scripted, answer};
 use crate::vault::backend::location::Location;
-use crate::vault::backend::options::{Options, Retries};
+use crate::vault::backend::options::{Headers, Options, Retries};
 use crate::vault::backend::{Backend, Kind, Listed, Name, contract, open};
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
@@ -62,6 +64,20 @@ fn a_server_that_is_busy_is_asked_again() {
     assert!(head.starts_with(&format!("get /web/data/{} http/1.1\r\n", Id::of(b"pack"))), "{head}");
     assert!(head.contains("\r\nauthorization: basic vvnfujptm0nsrvq=\r\n"), "{head}");
     assert!(head.contains("\r\naccept: application/vnd.x.restic.rest.v2\r\n"), "{head}");
+}
+
+#[test]
+fn a_request_whose_headers_were_overtaken_on_the_way_is_made_again_with_those_of_now() {
+    let conflict = || answer("409 Conflict", "Another process of this agent was started since.");
+    let server = Scripted::start(vec![Answer(conflict()), Answer(answer("200 OK", "pack"))]);
+    let number = AtomicI64::new(0);
+    let headers = move || HeaderMap::from_iter([(HeaderName::from_static("number"), number.fetch_add(1, Ordering::Relaxed).into())]);
+    let options = Options { headers: Headers::of(headers), ..soon() };
+    assert_eq!(place_with(&server, &options).read(pack(), None).expect("the second answer"), "pack");
+    let asked = server.end();
+    assert!(asked[0].contains("number: 0\r\n") && asked[1].contains("number: 1\r\n"), "{asked:?}");
+    let server = Scripted::start(vec![Answer(conflict())]);
+    assert!(matches!(place(&server).read(pack(), None), Err(Error::Refused(_))), "with the same headers it would be refused again");
 }
 
 #[test]
