@@ -6,15 +6,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::agent::Agent;
+use super::agent::{AGENT_SOON, Agent};
 use super::clock::TestClock;
 use super::fleet::{Api, text};
 use super::proxy::Proxy;
 use super::restic::Restic;
+use super::runs::FINAL;
 use super::server::TestServer;
 use super::setup::Setup;
 use super::user::User;
-use super::{postgres, tree};
+use super::{eventually, postgres, tree};
 
 pub struct Estate {
     pub api: Api,
@@ -127,6 +128,16 @@ impl Estate {
     pub fn break_line(&self) {
         self.proxy.cut();
         self.proxy.mend();
+    }
+
+    /// Waits until the gate holds a request, or the run has ended without it; whether it is the first.
+    #[track_caller]
+    pub fn is_met(&self, run: i64) -> bool {
+        eventually("the run is met or has ended", AGENT_SOON, || {
+            let is_over = FINAL.contains(&self.api.run_state(run).as_str());
+            let is_held = self.proxy.gate().is_holding();
+            (is_held || is_over).then_some(!is_over)
+        })
     }
 
     /// The repositories of an agent's vault as its operator opens them, with the passwords that the server has.
