@@ -7,14 +7,19 @@ use std::process::Command;
 
 use crate::support::clock::TestClock;
 use crate::support::figure::figure;
+use crate::support::restic::vault;
 use crate::support::server::TestServer;
 use crate::support::setup::Setup;
 use crate::support::tree;
+use crate::support::vault::Vault;
 
 /// When every sample was made, so that its files are alive.
 const MADE_AT: i64 = 1_800_000_000;
 const FILES: [(&str, usize); 5] =
     [("/a", 0), ("/db/dump.sql.gz", 20_000), ("/%C3%A9%20%40%25", 5_000), ("/.hidden/x", 1), ("/after/raise", 300)];
+
+/// What the vault's two backups found.
+const BACKED_UP: [&[(&str, usize)]; 2] = [&[("one", 3_000), ("folder/two", 30_000)], &[("folder/two", 30_000), ("folder/three", 1)]];
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/samples")
@@ -34,8 +39,40 @@ fn fill(server: &TestServer) {
     for days in ["200", "30"] {
         server.run(&["account", "set", &second.user, "--retention", days]).expect_exit(0);
     }
-    let urls = [first, second].map(|account| format!("https://{}@localhost/\n", account.credentials()));
+    let vault = vault(server);
+    back_up(&Vault::of(&vault, "/"));
+    let urls = [first, second, vault].map(|account| format!("https://{}@localhost/\n", account.credentials()));
     std::fs::write(server.home().join("access-urls"), urls.concat()).expect("the access URLs are written");
+}
+
+fn back_up(vault: &Vault) {
+    vault.ok(&["init"]);
+    for found in BACKED_UP {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("folder")).expect("a folder is made");
+        for (name, size) in found {
+            std::fs::write(folder.path().join(name), tree::bytes(*size as u64, *size)).expect("a file is written");
+        }
+        vault.ok(&["backup", &folder.path().display().to_string()]);
+    }
+}
+
+/// Whole by every word of its own, each backup with every byte, and open for another.
+fn expect_backups(vault: &Vault) {
+    vault.ok(&["check", "--read-data"]);
+    let snapshots = vault.json(&["snapshots"]);
+    let snapshots = snapshots.as_array().expect("an array");
+    assert_eq!(snapshots.len(), BACKED_UP.len());
+    for (snapshot, found) in snapshots.iter().zip(BACKED_UP) {
+        let (id, path) = (snapshot["id"].as_str().expect("an id"), snapshot["paths"][0].as_str().expect("a path"));
+        let target = tempfile::tempdir().expect("a temporary folder");
+        vault.ok(&["restore", &format!("{id}:{path}"), "--target", &target.path().display().to_string()]);
+        assert_eq!(tree::files_below(target.path()).len(), found.len());
+        for (name, size) in found {
+            assert!(std::fs::read(target.path().join(name)).expect("it is restored") == tree::bytes(*size as u64, *size), "{name}");
+        }
+    }
+    vault.ok(&["backup", &samples().display().to_string()]);
 }
 
 #[test]
@@ -67,6 +104,7 @@ fn every_sample_opens_with_every_byte() {
         let urls = std::fs::read_to_string(server.home().join("access-urls")).expect("the access URLs are there");
         let accounts: Vec<_> =
             urls.lines().map(|url| crate::support::account::Account::from_access_url(server.site(), url).expect("an access URL")).collect();
+        expect_backups(&Vault::of(&accounts[2], "/"));
         for (account, days) in accounts.iter().zip([30, 200]) {
             for (place, (name, _)) in FILES.iter().enumerate() {
                 account.expect_file(name, &bytes(place));
@@ -84,7 +122,9 @@ fn every_sample_opens_with_every_byte() {
     figure(
         "D26",
         "samples",
-        &format!("{count} opened, every file byte-identical; a catalog newer by one opens, by two is refused in words"),
+        &format!(
+            "{count} opened, every file byte-identical, a vault's backups, too; a catalog newer by one opens, by two is refused in words"
+        ),
         None,
     );
 }
