@@ -45,4 +45,11 @@ impl Error {
     pub fn damaged(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Damaged { what: what.into(), why: why.into() }
     }
+
+    /// Whether it is a disk that answers, and cannot read what was asked for: other bytes of the same file may be readable.
+    pub fn is_bad_disk(&self) -> bool {
+        let Self::Unavailable { source, .. } = self else { return false };
+        let number = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        number == Some(rustix::io::Errno::IO.raw_os_error())
+    }
 }

@@ -15,6 +15,7 @@ use super::parallel::join_all;
 use super::progress::Progress;
 use super::repository::Repository;
 use super::tree::{Content, Tree};
+use super::tree_reader::TreeReader;
 
 /// Trees that are read at once: most of the time is spent waiting for the place.
 const READERS: usize = 8;
@@ -32,7 +33,7 @@ struct Work {
 
 /// The visit of one repository's trees.
 struct Walk<'a> {
-    repository: &'a Repository,
+    reader: TreeReader<'a>,
     index: &'a Index,
     cancel: &'a Cancel,
     left: ToBeRead<'a>,
@@ -54,7 +55,8 @@ pub(super) fn visit_trees(
 ) -> Result<(), Error> {
     let work = Work { waiting: Vec::new(), missing: HashSet::new(), busy: 0, has_failed: false };
     let (seen, left) = (Bits::new(index.len()), ToBeRead::all(index, progress));
-    let walk = Walk { repository, index, cancel, left, seen, work: Mutex::new(work), changed: Condvar::new() };
+    let reader = TreeReader::new(repository);
+    let walk = Walk { reader, index, cancel, left, seen, work: Mutex::new(work), changed: Condvar::new() };
     for root in roots {
         walk.enter(root, &visit)?;
     }
@@ -122,7 +124,7 @@ impl Walk<'_> {
 
     fn read_one(&self, id: Id, visit: &impl Fn(Id, Result<&Tree, Error>) -> Result<(), Error>) -> Result<(), Error> {
         self.cancel.check()?;
-        match self.repository.read_tree(self.index, id) {
+        match self.reader.read_tree(self.index, id) {
             Ok(tree) => {
                 visit(id, Ok(&tree))?;
                 let below = tree.nodes.iter().filter_map(|node| match node.content {

@@ -47,7 +47,7 @@ use super::parallel::{OnPanic, join_all};
 use super::progress::Progress;
 use super::repository::Repository;
 use super::target::{Overwrite, Target};
-use super::tree::{Node, Tree};
+use super::tree::Node;
 use blobs::{Blobs, Order};
 use filling::Filling;
 use open_folders::OpenFolders;
@@ -187,10 +187,6 @@ impl Run<'_> {
 }
 
 impl Source<'_> {
-    fn read_tree(&self, id: &Id) -> Result<Tree, Error> {
-        self.repository.read_tree(self.index, *id)
-    }
-
     fn read_pack(&self, pack: Id, range: Range<u64>) -> Result<Bytes, Error> {
         if range.end - range.start > LARGEST_BLOB.into() {
             return Err(Error::damaged(format!("pack {}", pack.short()), "the index names a chunk that is larger than any"));

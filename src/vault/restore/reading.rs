@@ -104,7 +104,8 @@ impl<'a> Reading<'a> {
         let mut state = self.lock();
         match &read {
             Err(Error::Cancelled) => self.end(&mut state, Error::Cancelled),
-            Err(Error::Unavailable { doing, source }) if !is_bad_disk(&**source) => {
+            // A disk that cannot read one place is damage, not an absence.
+            Err(error @ Error::Unavailable { doing, source }) if !error.is_bad_disk() => {
                 state.unanswered += 1;
                 if state.unanswered >= MOST_UNANSWERED {
                     self.end(&mut state, Error::Unavailable { doing: doing.clone(), source: source.to_string().into() });
@@ -180,10 +181,4 @@ impl Batch {
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
-}
-
-/// A disk that cannot read one place is damage, not an absence.
-fn is_bad_disk(error: &(dyn std::error::Error + 'static)) -> bool {
-    let number = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-    number == Some(rustix::io::Errno::IO.raw_os_error())
 }

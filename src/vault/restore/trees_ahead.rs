@@ -9,6 +9,7 @@ use crate::vault::error::Error;
 use crate::vault::id::Id;
 use crate::vault::parallel::OnPanic;
 use crate::vault::tree::Tree;
+use crate::vault::tree_reader::TreeReader;
 
 /// Threads that fetch.
 pub(super) const FETCHERS: usize = 4;
@@ -17,6 +18,7 @@ const MOST: usize = 16;
 
 pub(super) struct TreesAhead<'a> {
     source: &'a Source<'a>,
+    reader: TreeReader<'a>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -32,7 +34,7 @@ struct State {
 
 impl<'a> TreesAhead<'a> {
     pub(super) fn new(source: &'a Source<'a>) -> Self {
-        Self { source, state: Mutex::default(), changed: Condvar::new() }
+        Self { source, reader: TreeReader::new(source.repository), state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Says what will be taken, the first one first, before all that was said earlier.
@@ -61,7 +63,7 @@ impl<'a> TreesAhead<'a> {
         }
         state.wanted.retain(|wanted| wanted != id);
         drop(state);
-        self.source.read_tree(id)
+        self.read(id)
     }
 
     /// Says that it will not be taken after all.
@@ -85,12 +87,16 @@ impl<'a> TreesAhead<'a> {
             };
             state.fetching.insert(id);
             drop(state);
-            let tree = self.source.read_tree(&id);
+            let tree = self.read(&id);
             state = self.lock();
             state.fetching.remove(&id);
             state.fetched.insert(id, tree);
             self.changed.notify_all();
         }
+    }
+
+    fn read(&self, id: &Id) -> Result<Tree, Error> {
+        self.reader.read_tree(self.source.index, *id)
     }
 
     pub(super) fn end(&self) {

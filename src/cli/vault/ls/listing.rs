@@ -8,8 +8,7 @@ use crate::cli::vault::session::Session;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
 use crate::vault::index::Index;
-use crate::vault::pack::BlobKind;
-use crate::vault::tree::{Content, Node, Tree};
+use crate::vault::tree::{Content, Node};
 use crate::vault::tree_reader::TreeReader;
 
 /// Text is written in pieces of about so many bytes.
@@ -65,7 +64,7 @@ impl<'a> Listing<'a> {
 
     /// The entries of a folder. One that is damaged is told, and has none.
     fn nodes(&mut self, id: Id, path: &[u8]) -> Result<std::vec::IntoIter<Node>, Failure> {
-        let read = self.session.cancel.check().and_then(|()| self.read(id));
+        let read = self.session.cancel.check().and_then(|()| self.reader.read_tree(self.index, id));
         match read {
             Ok(tree) => Ok(tree.nodes.into_iter()),
             Err(error @ (Error::Damaged { .. } | Error::NotFound(_))) => {
@@ -85,16 +84,6 @@ impl<'a> Listing<'a> {
         self.console.answer(&self.text)?;
         let missing = self.met.iter().zip(paths).find(|(met, _)| !**met).map(|(_, path)| path.as_str());
         Ok((missing, self.damaged))
-    }
-
-    fn read(&mut self, id: Id) -> Result<Tree, Error> {
-        let place = self.index.find(BlobKind::Tree, id);
-        let read = place.map(|place| self.reader.read(&place));
-        match read {
-            Some(Ok(tree)) => Ok(tree),
-            // Another copy may be whole.
-            _ => self.session.repository.read_tree(self.index, id),
-        }
     }
 
     fn place(&mut self, path: &[u8], wanted: &[Vec<u8>], is_recursive: bool) -> Place {
