@@ -64,10 +64,14 @@ impl Ground {
         std::fs::write(self.source.join(format!("new {number}")), tree::bytes(number as u64, 1_000)).expect("a file is written");
     }
 
-    /// The backup that the schedule makes next, and that nobody else has asked for.
+    /// The backup that the schedule makes next, and that nobody else has asked for. Time goes on meanwhile: how long a server has run
+    /// is not told by a clock that was set.
     fn scheduled(&mut self) -> i64 {
         let known = self.backups.len();
-        let run = eventually("the schedule makes a run", AGENT_SOON, || self.estate.api.runs_of("Backup").get(known).copied());
+        let run = eventually("the schedule makes a run", AGENT_SOON, || {
+            self.estate.clock.advance(SECOND);
+            self.estate.api.runs_of("Backup").get(known).copied()
+        });
         self.done(run)
     }
 
