@@ -25,8 +25,8 @@ pub(super) enum Entry {
     File { name: Vec<u8>, pending: Arc<Pending>, was_there: bool, further: Option<PathBuf> },
 }
 
-/// Takes batches of entries until no more come. The root's tree. What a file has failed with is told by whoever read it, and here for each further
-/// name.
+/// Takes batches of entries until no more come. The root's tree. What a file has failed with is told by whoever read it, and here for
+/// each further name.
 pub(super) fn make_trees(entries: Receiver<Vec<Entry>>, saver: &Saver<'_>, fail: &dyn Fn(Failure)) -> Result<(Id, Count), Error> {
     let mut count = Count::default();
     // The innermost folder last.
