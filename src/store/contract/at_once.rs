@@ -6,16 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use tokio::sync::Barrier;
 
-use super::rig::{BlobsKind, CatalogKind, Rig, name, put, refusal};
+use super::rig::{BlobsKind, CatalogKind, Rig, is_nightly, name, put, refusal};
 use crate::figure::figure;
 use crate::store::Store;
 use crate::store::check::CheckRequest;
 
 const WRITERS: usize = 64;
-
-fn is_nightly() -> bool {
-    std::env::var("STRONGROOM_NIGHTLY").as_deref() == Ok("1")
-}
 
 /// One upload that is admitted, waits for all others, and then ends. What it sent, where it won.
 async fn race(store: Store, rig: Arc<Rig>, path: String, writer: usize, start: Arc<Barrier>) -> Option<String> {

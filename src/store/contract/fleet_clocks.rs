@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::chance::Chance;
 use super::fleet::{Fleet, MINUTE, daily, hourly, settings};
-use super::rig::{Rig, start};
+use super::rig::{Rig, is_nightly, start};
 use crate::figure::figure;
 use crate::model::configuration::ConfigurationSettings;
 use crate::model::instant::{DAY_MICROS, HOUR_MICROS, Instant, SECOND_MICROS};
@@ -145,9 +146,9 @@ pub(super) async fn no_clock_ends_a_schedule_or_runs_it_twice(rig: Rig) {
     for timing in [hourly(7), daily(9, 30, Half::Am), daily(11, 45, Half::Pm)] {
         watch.add(ZONES[1], timing).await;
     }
-    let events = if std::env::var_os("STRONGROOM_NIGHTLY").is_some() { 400 } else { 40 };
+    let events = if is_nightly() { 400 } else { 40 };
     for event in 0..events {
-        watch.serve(chance.hours(2, 6), STEP).await;
+        watch.serve(hours(&mut chance, 2, 6), STEP).await;
         if event % 2 == 0 {
             let next = watch.fleet.next_at(often).await.expect("it is scheduled");
             let until = next.plus_micros(SECOND_MICROS).micros_since(watch.fleet.rig.clock.wall());
@@ -171,36 +172,24 @@ async fn happen(watch: &mut Watch, chance: &mut Chance) {
         1 => clock.jump_wall(HOUR_MICROS),
         2 => {
             clock.jump_wall(YEAR);
-            watch.serve(chance.hours(0, 3), MINUTE / 2).await;
+            watch.serve(hours(chance, 0, 3), MINUTE / 2).await;
             clock.jump_wall(-YEAR);
         }
         3 => {
             let off = clock.wall().micros_since(FLAT_BATTERY);
             clock.jump_wall(-off);
-            watch.serve(chance.hours(1, 30), STEP).await;
+            watch.serve(hours(chance, 1, 30), STEP).await;
             clock.jump_wall(off);
         }
         // A machine that slept served nobody.
-        4 => watch.pass(chance.hours(1, 40), MINUTE).await,
+        4 => watch.pass(hours(chance, 1, 40), MINUTE).await,
         _ => {
-            watch.fleet.rig.pass(chance.hours(1, 40)).await;
+            watch.fleet.rig.pass(hours(chance, 1, 40)).await;
             watch.fleet.store().replan_fleet().await.expect("the fleet can be planned");
         }
     }
 }
 
-/// Xorshift (Marsaglia, 2003): the same numbers from the same seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, most: i64) -> i64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 1).cast_signed() % most
-    }
-
-    fn hours(&mut self, from: i64, below: i64) -> i64 {
-        (from + self.below(below - from)) * HOUR_MICROS
-    }
+fn hours(chance: &mut Chance, from: u64, below: u64) -> i64 {
+    i64::try_from(from + chance.below(below - from)).expect("few") * HOUR_MICROS
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::chance::Chance;
 use super::fleet::{Fleet, MINUTE, TENANT, hourly, update};
 use super::rig::Rig;
 use crate::model::instant::{HOUR_MICROS, Instant};
@@ -28,17 +29,14 @@ fn may_happen_by_itself(before: &Run, after: &Run) -> bool {
 struct World {
     fleet: Fleet,
     configurations: Vec<i64>,
-    seed: u64,
+    chance: Chance,
     /// All runs as they were after the last step.
     runs: BTreeMap<i64, Run>,
 }
 
 impl World {
     fn random(&mut self, below: usize) -> usize {
-        self.seed ^= self.seed << 13;
-        self.seed ^= self.seed >> 7;
-        self.seed ^= self.seed << 17;
-        usize::try_from(self.seed % u64::try_from(below).expect("few")).expect("few")
+        usize::try_from(self.chance.below(u64::try_from(below).expect("few"))).expect("few")
     }
 
     fn any_configuration(&mut self) -> i64 {
@@ -145,7 +143,7 @@ impl World {
             return cleanup.ok().map(|id| (id, S::StartRequested));
         }
         let restores: Vec<Run> = self.runs.values().filter(|run| run.kind == RunKind::Restore).cloned().collect();
-        if let Some(restore) = restores.last().filter(|_| !self.seed.is_multiple_of(3)) {
+        if let Some(restore) = restores.last().filter(|_| !self.chance.0.is_multiple_of(3)) {
             let outcome = self.fleet.start_restore(restore.id, None).await;
             return Some((restore.id, if outcome == "allowed" { S::StartRequested } else { restore.state }));
         }
@@ -223,7 +221,7 @@ pub(super) async fn whatever_happens_the_rules_of_states_hold(rig: Rig) {
         configurations.push(fleet.configure(named, timing).await);
     }
     let seed = Instant::from_micros(crate::clock::Clock::system().wall().micros()).micros().unsigned_abs() | 1;
-    let mut world = World { fleet, configurations, seed, runs: BTreeMap::new() };
+    let mut world = World { fleet, configurations, chance: Chance(seed), runs: BTreeMap::new() };
     for step in 0..STEPS {
         let about = world.step().await;
         world.check(about, &format!("seed {seed}, step {step}")).await;

@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use super::faulty::{Failure, Switch};
 use super::machine_model::{Kept, Model};
 use super::machine_steps::{Step, step};
-use super::rig::{BlobsKind, CatalogKind, Rig, name, refusal};
+use super::rig::{BlobsKind, CatalogKind, Rig, is_nightly, name, refusal};
 use crate::figure::figure;
 use crate::model::digest::Sha256Digest;
 use crate::model::instant::{Instant, SECOND_MICROS};
@@ -331,10 +331,6 @@ fn live_seeds(kinds: (BlobsKind, CatalogKind), first: u64, seeds: u64) -> u64 {
         }
     }
     range.count() as u64
-}
-
-fn is_nightly() -> bool {
-    std::env::var("STRONGROOM_NIGHTLY").as_deref() == Ok("1")
 }
 
 fn random_lives(kinds: (BlobsKind, CatalogKind), part: &str, fast: u64, nightly: u64) {

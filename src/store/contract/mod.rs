@@ -1,6 +1,7 @@
 //! The store's promises as functions, run against memory and disk × SQLite and PostgreSQL.
 
 mod at_once;
+mod chance;
 mod faulty;
 mod fleet;
 mod fleet_agents;

@@ -43,6 +43,11 @@ pub(super) struct Rig {
     folder: tempfile::TempDir,
 }
 
+/// Whether there is time for the full figures.
+pub(super) fn is_nightly() -> bool {
+    std::env::var("STRONGROOM_NIGHTLY").as_deref() == Ok("1")
+}
+
 pub(super) fn start() -> Instant {
     Instant::from_seconds(1_800_000_000)
 }
