@@ -19,15 +19,32 @@ fn store(vault: &Vault, trees: &[Vec<u8>]) -> Vec<Id> {
     trees.iter().map(|bytes| Id::of(bytes)).collect()
 }
 
-/// The vault opened by somebody who counts what is read of packs; `happens` is told which read it is, from zero on.
-fn counted(vault: &Vault, happens: impl Fn(usize) -> Result<(), Error> + Send + 'static) -> (Repository, Arc<AtomicUsize>) {
-    let reads = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&reads);
+/// What was asked of packs.
+#[derive(Default)]
+struct Asked {
+    reads: AtomicUsize,
+    sizes: AtomicUsize,
+}
+
+impl Asked {
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+/// The vault opened by somebody who counts; `happens` is told which read of a pack it is, from zero on.
+fn counted(vault: &Vault, happens: impl Fn(usize) -> Result<(), Error> + Send + 'static) -> (Repository, Arc<Asked>) {
+    let asked = Arc::new(Asked::default());
+    let counter = Arc::clone(&asked);
     let before = Before::new(Box::new(vault.place.clone()), move |call| match call {
-        Call::Read(Name::Of(Kind::Data, _)) => happens(counter.fetch_add(1, Ordering::SeqCst)),
+        Call::Read(Name::Of(Kind::Data, _)) => happens(counter.reads.fetch_add(1, Ordering::SeqCst)),
+        Call::SizeBytes(Name::Of(Kind::Data, _)) => {
+            counter.sizes.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
         _ => Ok(()),
     });
-    (Repository::open(Box::new(before), &Password::new("secret")).unwrap(), reads)
+    (Repository::open(Box::new(before), &Password::new("secret")).unwrap(), asked)
 }
 
 #[test]
@@ -35,7 +52,7 @@ fn many_threads_read_each_block_once() {
     let vault = Vault::new();
     let trees: Vec<_> = (0..2_000).map(tree).collect();
     let ids = [store(&vault, &trees[..1_500]), store(&vault, &trees[1_500..])].concat();
-    let (repository, reads) = counted(&vault, |_| Ok(()));
+    let (repository, asked) = counted(&vault, |_| Ok(()));
     let index = repository.load_index(&crate::vault::cancel::Cancel::default()).unwrap().index;
     let largest = index.iter().map(|place| u64::from(place.blob.offset + place.blob.length)).max().unwrap();
     let reader = TreeReader::with(&repository, largest / 6, SPARE_BYTES);
@@ -44,18 +61,18 @@ fn many_threads_read_each_block_once() {
         Ok(())
     })
     .unwrap();
-    let reads = reads.load(Ordering::SeqCst);
     // One pack has 6 blocks and some bytes more, the other one three; the first tree of each comes alone.
-    assert!((10..=12).contains(&reads), "{reads} reads of 2,000 trees in two packs");
+    assert!((10..=12).contains(&asked.reads()), "{} reads of 2,000 trees in two packs", asked.reads());
 }
 
 #[test]
 fn trees_that_lie_far_apart_are_soon_read_for_themselves() {
     let vault = Vault::new();
-    let filler = |number| Tree { nodes: vec![file(&"x".repeat(200), &[Id::of(&bytes(number, 40))].repeat(2_000))] }.to_bytes();
+    let chunks = |number: u64| (0..1_000).map(move |chunk: u64| Id::of(&bytes(number * 1_000 + chunk, 8))).collect::<Vec<_>>();
+    let filler = |number| Tree { nodes: vec![file("large", &chunks(number))] }.to_bytes();
     let stored: Vec<Vec<Id>> = (0..64).map(|number| store(&vault, &[tree(number), filler(number), tree(number + 64)])).collect();
     let ids: Vec<Id> = stored.iter().map(|ids| ids[0]).chain(stored.iter().map(|ids| ids[2])).collect();
-    let (repository, reads) = counted(&vault, |_| Ok(()));
+    let (repository, asked) = counted(&vault, |_| Ok(()));
     let index = repository.load_index(&crate::vault::cancel::Cancel::default()).unwrap().index;
     let (block, spare) = (1 << 20, 8 << 10);
     let reader = TreeReader::with(&repository, block, spare);
@@ -66,7 +83,17 @@ fn trees_that_lie_far_apart_are_soon_read_for_themselves() {
     assert!(state.bytes_read > spare, "they were tried");
     let most = spare + WASTE * state.bytes_used + (64 << 10);
     assert!(state.bytes_read <= most, "{} bytes read of {} used", state.bytes_read, state.bytes_used);
-    assert_eq!(reads.load(Ordering::SeqCst), 128, "one by one, or each from its block");
+    assert_eq!(asked.reads(), 128, "one by one, or each from its block");
+}
+
+#[test]
+fn the_only_tree_of_a_pack_that_is_wanted_costs_one_question() {
+    let vault = Vault::new();
+    let ids = store(&vault, &(0..500).map(tree).collect::<Vec<_>>());
+    let (repository, asked) = counted(&vault, |_| Ok(()));
+    let reader = TreeReader::new(&repository);
+    assert_eq!(reader.read_tree(&vault.index(), ids[300]).unwrap().to_bytes(), tree(300));
+    assert_eq!((asked.reads(), asked.sizes.load(Ordering::SeqCst)), (1, 0));
 }
 
 #[test]
@@ -88,18 +115,18 @@ fn a_block_that_could_not_be_read_is_tried_again_and_an_absent_place_is_not_aske
     let vault = Vault::new();
     let id = store(&vault, &[tree(1)])[0];
     let away = || Err(Error::Unavailable { doing: "reading".to_owned(), source: "no answer".into() });
-    let (repository, reads) = counted(&vault, move |read| if read == 0 { away() } else { Ok(()) });
+    let (repository, asked) = counted(&vault, move |read| if read == 0 { away() } else { Ok(()) });
     let index = vault.index();
     let reader = TreeReader::new(&repository);
     assert!(matches!(reader.read_tree(&index, id), Err(Error::Unavailable { .. })));
-    assert_eq!(reads.load(Ordering::SeqCst), 1);
+    assert_eq!(asked.reads(), 1);
     assert_eq!(reader.read_tree(&index, id).unwrap().to_bytes(), tree(1));
     // A sector that cannot be read may lie elsewhere in the block.
     let bad = || {
         let source = std::io::Error::from(rustix::io::Errno::IO);
         Err(Error::Unavailable { doing: "reading".to_owned(), source: source.into() })
     };
-    let (repository, reads) = counted(&vault, move |read| if read == 0 { bad() } else { Ok(()) });
+    let (repository, asked) = counted(&vault, move |read| if read == 0 { bad() } else { Ok(()) });
     assert_eq!(TreeReader::new(&repository).read_tree(&index, id).unwrap().to_bytes(), tree(1));
-    assert_eq!(reads.load(Ordering::SeqCst), 2);
+    assert_eq!(asked.reads(), 2);
 }
