@@ -1,5 +1,6 @@
 //! One look at the catalog for one request: its account, and the file that its path names.
 
+use super::catalog::{CatalogError, Connection};
 use super::{Result, Store, rows};
 use crate::model::access::AccountId;
 use crate::model::account::Account;
@@ -51,8 +52,8 @@ impl Visit {
 }
 
 impl Store {
-    /// The account of this id, removed ones included; `None` when there never was one. What is `asked` of it is looked up only
-    /// where `enters` lets the account in.
+    /// The account of this id, removed ones included; `None` when there never was one, which takes as much time to say. What is
+    /// `asked` of it is looked up only where `enters` lets the account in.
     pub async fn visit(
         &self,
         id: &AccountId,
@@ -60,22 +61,29 @@ impl Store {
         enters: impl FnOnce(&Account) -> bool + Send + 'static,
     ) -> Result<Option<Visit>> {
         let id = id.clone();
-        self.read(move |connection| {
-            let Some(account) = rows::account(connection, &id)? else { return Ok(None) };
-            let mut visit = Visit { account, holder: None, sums: None, passes_quota: false };
-            if !enters(&visit.account) {
-                return Ok(Some(visit));
-            }
-            match &asked {
-                Asked::Nothing => {}
-                Asked::Row(name) => visit.holder = rows::live_file(connection, &visit.account, name)?,
-                Asked::File(name) => {
-                    (visit.holder, visit.sums) =
-                        rows::live_file_and_sums(connection, &visit.account, name)?.map_or((None, None), |(file, sums)| (Some(file), sums));
-                }
-            }
-            Ok(Some(visit))
-        })
-        .await
+        self.read(move |connection| look_up(connection, &id, &asked, enters)).await
     }
+}
+
+/// The account as one that a stranger names, and of an account that is let in what is asked.
+pub(super) fn look_up(
+    connection: &mut dyn Connection,
+    id: &AccountId,
+    asked: &Asked,
+    enters: impl FnOnce(&Account) -> bool,
+) -> std::result::Result<Option<Visit>, CatalogError> {
+    let Some(account) = rows::account_of_stranger(connection, id)? else { return Ok(None) };
+    let mut visit = Visit { account, holder: None, sums: None, passes_quota: false };
+    if !enters(&visit.account) {
+        return Ok(Some(visit));
+    }
+    match asked {
+        Asked::Nothing => {}
+        Asked::Row(name) => visit.holder = rows::live_file(connection, &visit.account, name)?,
+        Asked::File(name) => {
+            (visit.holder, visit.sums) =
+                rows::live_file_and_sums(connection, &visit.account, name)?.map_or((None, None), |(file, sums)| (Some(file), sums));
+        }
+    }
+    Ok(Some(visit))
 }

@@ -91,7 +91,7 @@ on_every_backend![
     lives::an_ended_file_is_remembered_for_400_days,
     lives::a_clock_of_1970_begins_at_the_release,
     lives::a_store_with_files_and_no_time_begins_at_the_newest_of_them,
-    look_ups::a_look_up_is_one_statement_whatever_it_finds,
+    look_ups::a_look_up_costs_the_same_whatever_it_finds,
     recovery::a_blob_without_a_row_is_adopted_as_it_was,
     recovery::second_copies_go_and_other_bytes_are_quarantined,
     recovery::blobs_of_an_unknown_account_wait_for_its_return,

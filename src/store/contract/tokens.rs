@@ -1,6 +1,6 @@
 //! Tokens: what they open, and when they end.
 
-use super::look_ups::counted;
+use super::look_ups::{Work, counted};
 use super::rig::{Rig, refusal};
 use super::users::{add, tenant};
 use crate::model::access::Secret;
@@ -32,9 +32,12 @@ pub(super) async fn a_token_lasts_24_hours_and_is_forgotten_then(rig: Rig) {
     assert_eq!(rig.store.live_tokens(&ada).await.expect("the catalog answers"), 1);
     let hash = secret.hash();
     let now = rig.store.now();
-    assert_eq!(counted(&rig, move |connection| tokens::look_up(connection, &hash, now)).await, (Some(made.clone()), 1));
+    assert_eq!(
+        counted(&rig, move |connection| tokens::look_up(connection, &hash, now)).await,
+        (Some(made.clone()), Work { statements: 1, rows: 1 })
+    );
     let (unknown, now) = (Secret::random_hex().hash(), rig.store.now());
-    assert_eq!(counted(&rig, move |connection| tokens::look_up(connection, &unknown, now)).await, (None, 1));
+    assert_eq!(counted(&rig, move |connection| tokens::look_up(connection, &unknown, now)).await, (None, Work { statements: 1, rows: 0 }));
     rig.pass(DAY_MICROS - SECOND_MICROS).await;
     assert!(token(&rig, &secret).await.is_some());
     rig.store.forget_tokens().await.expect("the catalog answers");

@@ -1,6 +1,6 @@
 //! Users: who they are, and what an operator does to them.
 
-use super::look_ups::counted;
+use super::look_ups::{Work, counted};
 use super::rig::{Rig, refusal};
 use crate::model::role::{Rights, Roles};
 use crate::model::user::{TenantId, User, UserName};
@@ -92,12 +92,12 @@ pub(super) async fn secrets_are_kept_as_hashes_alone(rig: Rig) {
 
 pub(super) async fn a_login_costs_one_statement_whoever_it_names(rig: Rig) {
     let read = async |named: &'static str| counted(&rig, move |connection| users::of_stranger(connection, named)).await;
-    assert_eq!(read("nobody").await, (None, 1), "even where nobody is there");
+    assert_eq!(read("nobody").await, (None, Work { statements: 1, rows: 0 }), "even where nobody is there");
     let (ada, _) = add(&rig.store, "ada", None).await;
     add(&rig.store, "bob", None).await;
-    assert_eq!(read("ada").await, (Some(ada.clone()), 1));
+    assert_eq!(read("ada").await, (Some(ada.clone()), Work { statements: 1, rows: 1 }));
     assert_eq!(read("bob").await.0.map(|user| user.name), Some(name("bob")));
-    assert_eq!(read("nobody").await, (None, 1));
+    assert_eq!(read("nobody").await, (None, Work { statements: 1, rows: 1 }));
     for odd in ["", "-", "a b", "a\u{0}b", "Ada", &"x".repeat(10_000)] {
         assert_eq!(rig.store.user_of_stranger(odd).await.expect("the catalog answers"), None, "{odd:?}");
     }
