@@ -32,6 +32,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 const UNSENT_BYTES: u32 = 64 << 10;
 /// How long a parser waits for another request, so that those that follow at once do not each have one made.
 const IDLE_MOMENT: Duration = Duration::from_secs(1);
+/// So many parsers may wait at once. In a crowd that comes within a moment the others are dropped when they have answered.
+pub const IDLE_PARSERS: usize = 1_024;
 /// How long the end of a connection waits for its client, and how much it reads of what the client still sends.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 4 << 20;
@@ -134,14 +136,24 @@ where
         })
     });
     let mut connection = http1(limits).serve_connection(TokioIo::new(stream), service);
-    let (mut is_stopping, mut moment) = (false, Timer::default());
+    let (mut is_stopping, mut moment, mut place) = (false, Timer::default(), None);
     let ended = loop {
         tokio::select! {
             biased;
             ended = poll_fn(|context| match connection.poll_without_shutdown(context) {
                 Poll::Ready(ended) => Poll::Ready(Some(ended)),
-                // Whatever was to be sent is sent: the parser flushes before it waits, and a flush that waits is no idleness.
-                Poll::Pending => moment.poll_until(context, || Some(progress.idle_since()? + IDLE_MOMENT)).map(|()| None),
+                Poll::Pending => {
+                    let Some(since) = progress.idle_since() else {
+                        place = None;
+                        return Poll::Pending;
+                    };
+                    place = place.take().or_else(|| front.idle_parsers.try_acquire().ok());
+                    // Whatever was to be sent is sent: the parser flushes before it waits, and a flush that waits is no idleness.
+                    if place.is_none() {
+                        return Poll::Ready(None);
+                    }
+                    moment.poll_until(context, || Some(since + IDLE_MOMENT)).map(|()| None)
+                }
             }) => break ended,
             () = shutdown.stopped(), if !is_stopping => {
                 is_stopping = true;

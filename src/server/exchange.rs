@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
+use tokio::sync::Semaphore;
 
 use super::access_log::AccessLog;
 use super::context::{LiveLimits, Peer};
@@ -46,6 +47,8 @@ pub struct Front<H> {
     pub drains: Arc<Drains>,
     pub trusted_proxies: Vec<IpAddr>,
     pub is_tls: bool,
+    /// Places for the parsers of connections that are idle.
+    pub idle_parsers: Semaphore,
 }
 
 impl<H: Handler> Front<H> {

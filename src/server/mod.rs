@@ -56,6 +56,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
@@ -172,6 +173,7 @@ impl Server {
             drains: Arc::clone(&context.drains),
             trusted_proxies: self.trusted_proxies,
             is_tls: acceptor.is_some(),
+            idle_parsers: Semaphore::new(connection::IDLE_PARSERS),
         };
         Accept::new(front, acceptor, shutdown).run(listener).await;
         context.drains.stop().await;

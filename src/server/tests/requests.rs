@@ -68,6 +68,25 @@ fn a_panic_is_a_500_and_a_closed_connection_and_nobody_elses_business() {
     }
 }
 
+/// The server of these tests lets one parser wait; the other connection has one made for each request.
+#[test]
+fn requests_are_answered_in_their_order_with_a_parser_that_waits_and_without() {
+    let server = TestServer::start(limits());
+    let mut clients = [server.connect(), server.connect()];
+    for _ in 0..3 {
+        for client in &mut clients {
+            assert!(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with("hello"));
+        }
+        for client in &mut clients {
+            client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nputGET /peer HTTP/1.1\r\nHo");
+            assert!(client.answer().ends_with("3 bytes"));
+            client.send("st: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert!(client.answer().ends_with("127.0.0.1"));
+            assert!(client.answer().ends_with("hello"));
+        }
+    }
+}
+
 #[test]
 fn a_broken_answer_ends_in_a_reset_also_where_the_end_is_the_length() {
     let server = TestServer::start(limits());

@@ -120,7 +120,9 @@ impl TestServer {
         let handler = move |peer, request| stand_in(Arc::clone(&drains), of_handler.clone(), Arc::clone(&gate), peer, request);
         let log = AccessLog::new(metrics.clone(), limits.clone());
         let is_tls = tls.is_some();
-        let front = Front { handler, limits, log, metrics: metrics.clone(), drains: of_front, trusted_proxies, is_tls };
+        // One connection's parser waits for its next request, those of the others are made anew.
+        let idle_parsers = tokio::sync::Semaphore::new(1);
+        let front = Front { handler, limits, log, metrics: metrics.clone(), drains: of_front, trusted_proxies, is_tls, idle_parsers };
         let running = runtime.spawn(Accept::new(front, tls, shutdown).run(acceptor));
         Self { address, metrics, stop: Arc::new(stop), runtime: Some(runtime), running: Some(running) }
     }
