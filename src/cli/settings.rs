@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
-use crate::config::{Config, ConfigError, Flags, Kind, Layers, SETTINGS, Setting};
+use crate::config::{Config, ConfigError, Flags, Kind, Layers, LogConfig, SETTINGS, Setting};
 
 /// Flags that `-h` shows; `--help` shows all.
 const COMMON: [&str; 4] = ["data", "listen", "public_url", "plain_http"];
@@ -31,6 +31,17 @@ impl SettingFlags {
         let mut config = Config::load(&self.flags)?.0;
         self.verbose_level().unwrap_or("warn").clone_into(&mut config.log.level);
         Ok(config)
+    }
+
+    /// What a client logs, which reads no settings: with `-v` what it asks of the repository, with `-vv` each file as well. Without
+    /// either what `RUST_LOG` says, or nothing.
+    pub fn log_of_client(&self) -> Option<LogConfig> {
+        let level = match self.verbose {
+            0 => std::env::var("RUST_LOG").ok().filter(|level| !level.is_empty())?,
+            1 => "warn,strongroom=debug".to_owned(),
+            _ => "warn,strongroom=trace".to_owned(),
+        };
+        Some(LogConfig { level, json: false })
     }
 
     const fn verbose_level(&self) -> Option<&'static str> {

@@ -116,6 +116,7 @@ mod vault_cuts;
 mod vault_edits;
 mod vault_full_disk;
 mod vault_hostile;
+mod vault_log;
 mod vault_memory;
 mod vault_options;
 mod vault_restic;

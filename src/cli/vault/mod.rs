@@ -30,6 +30,7 @@ use clap::Subcommand;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::settings::{SettingFlags, without_help};
+use crate::logging;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -64,6 +65,10 @@ pub fn hide_settings(vault: clap::Command) -> clap::Command {
 }
 
 pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> Result<(), Failure> {
+    // A command on a store begins its log by itself.
+    if !matches!(command, Command::Revive(_)) {
+        begin_log(settings, console)?;
+    }
     match command {
         Command::Init(init) => init.run(console),
         Command::Backup(backup) => backup.run(console),
@@ -77,4 +82,13 @@ pub fn run(command: Command, settings: &SettingFlags, console: &mut Console) -> 
         Command::Unlock(unlock) => unlock.run(console),
         Command::Revive(revive) => revive.run(settings, console),
     }
+}
+
+fn begin_log(settings: &SettingFlags, console: &mut Console) -> Result<(), Failure> {
+    if let Some(log) = settings.log_of_client() {
+        logging::init(&log).map_err(|error| Failure::because("cannot start logging", &error))?;
+        // Lines of a log and a bar that is drawn again and again would tear each other apart.
+        console.is_watched = false;
+    }
+    Ok(())
 }

@@ -206,6 +206,7 @@ impl Run<'_> {
         let before = parent.find(&entry.node.name);
         if let Some(node) = unchanged(&entry.node, stamp, before, self.options.ignored, saver) {
             self.progress.did(1, stamp.size_bytes);
+            tracing::trace!(path = %entry.path.display(), "unchanged");
             return Ok(Some(Entry::Ready(node)));
         }
         let was_there = before.is_some();
@@ -225,6 +226,7 @@ impl Run<'_> {
                 return Ok(None);
             }
         };
+        tracing::trace!(path = %entry.path.display(), bytes = stamp.size_bytes, "{}", if was_there { "changed" } else { "new" });
         let (promise, pending) = Promise::new();
         if let Some(inode) = inode {
             links.insert(inode, (stamp, Arc::clone(&pending)));

@@ -163,6 +163,7 @@ impl<'a> Filling<'a> {
         self.tell(file, troubles);
         self.tally.files.add(1);
         self.progress.did(1, 0);
+        tracing::trace!(path = %self.path_of(file).display(), "restored");
         Ok(())
     }
 

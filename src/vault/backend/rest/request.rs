@@ -1,6 +1,7 @@
 //! Requests on connections that are used again.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RANGE, USER_AGENT};
@@ -77,7 +78,19 @@ impl Requests {
     }
 
     fn ask_on(&self, mut line: Line, ask: &Ask<'_>) -> Result<Answer, Trouble> {
+        let began = Instant::now();
         let answer = line.ask(self.request(ask), ask.most_bytes, &self.care)?;
+        // Only what follows the repository's path: the path may hold the token of a session.
+        tracing::debug!(
+            method = %ask.method,
+            what = ask.tail,
+            range = ask.range.map(tracing::field::debug),
+            sent_bytes = ask.body.as_ref().map(Bytes::len),
+            status = answer.status.as_u16(),
+            received_bytes = answer.body.len(),
+            took = ?began.elapsed(),
+            "asked the server"
+        );
         // An early refusal may have left a part of the request's body unsent.
         if ask.body.is_none() || answer.status.is_success() {
             self.resting.lock().expect("nobody panics while holding it").push(line);
