@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::backend::{Kind, Name};
@@ -11,7 +11,7 @@ use super::error::Error;
 use super::id::Id;
 use super::index::file::IndexedPack;
 use super::lock::Guard;
-use super::pack::{BlobKind, Builder, FinishedPack};
+use super::pack::{BlobKind, Builder, FinishedPack, Home};
 use super::parallel::{OnPanic, join_all};
 use super::repository::Repository;
 
@@ -29,7 +29,7 @@ pub struct PackWriter<'a> {
     data: Mutex<Builder>,
     trees: Mutex<Builder>,
     /// Memory of packs that are stored.
-    free: Mutex<Vec<Vec<u8>>>,
+    free: Arc<Home>,
     waiting: Mutex<Waiting>,
     changed: Condvar,
     unindexed: Mutex<Unindexed>,
@@ -98,12 +98,13 @@ const NO_PANIC: &str = "nothing panics while it holds this";
 
 impl<'a> PackWriter<'a> {
     fn new(repository: &'a Repository, guard: Option<&'a Guard>) -> Self {
+        let free = Arc::new(Home::default());
         Self {
             repository,
             guard,
-            data: Mutex::new(Builder::new(BlobKind::Data)),
+            data: Mutex::new(Builder::reusing(BlobKind::Data, &free)),
             trees: Mutex::new(Builder::new(BlobKind::Tree)),
-            free: Mutex::default(),
+            free,
             waiting: Mutex::default(),
             changed: Condvar::new(),
             unindexed: Mutex::new(Unindexed { packs: Vec::new(), blobs: 0, since: Instant::now() }),
@@ -143,11 +144,10 @@ impl<'a> PackWriter<'a> {
             return Err(Error::Cancelled);
         }
         // Trees seldom fill a pack; what a pack of chunks has used would stay in memory for them.
-        let memory = match builder.kind() {
-            BlobKind::Data => self.free.lock().expect(NO_PANIC).pop().unwrap_or_default(),
-            BlobKind::Tree => Vec::new(),
+        let next = match builder.kind() {
+            BlobKind::Data => Builder::reusing(BlobKind::Data, &self.free),
+            BlobKind::Tree => Builder::new(BlobKind::Tree),
         };
-        let next = Builder::reusing(builder.kind(), memory);
         waiting.packs.push_back(std::mem::replace(builder, next).finish(self.repository.sealer()));
         drop(waiting);
         self.changed.notify_all();
@@ -213,10 +213,7 @@ impl<'a> PackWriter<'a> {
     fn store(&self, pack: FinishedPack) -> Result<(), Error> {
         let FinishedPack { bytes, blobs } = pack;
         let (id, count) = (Id::of(&bytes), bytes.len() as u64);
-        self.repository.backend().save(Name::Of(Kind::Data, id), bytes.clone())?;
-        if bytes.is_unique() {
-            self.free.lock().expect(NO_PANIC).push(bytes.into());
-        }
+        self.repository.backend().save(Name::Of(Kind::Data, id), bytes)?;
         self.stored_bytes.fetch_add(count, Ordering::Relaxed);
         self.stored_packs.fetch_add(1, Ordering::Relaxed);
         let mut unindexed = self.unindexed.lock().expect(NO_PANIC);

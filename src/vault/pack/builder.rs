@@ -1,7 +1,10 @@
 //! A pack under construction.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use super::memory::{Home, Memory};
 use super::{BlobKind, PackedBlob, header_bytes};
 use crate::vault::crypto::Sealer;
 use crate::vault::id::Id;
@@ -17,7 +20,7 @@ const ROOM_BYTES: usize = PACK_BYTES + (9 << 20);
 /// Blobs of one kind, sealed, one after the other.
 pub struct Builder {
     kind: BlobKind,
-    bytes: Vec<u8>,
+    memory: Memory,
     blobs: Vec<PackedBlob>,
 }
 
@@ -29,31 +32,29 @@ pub struct FinishedPack {
 
 impl Builder {
     pub fn new(kind: BlobKind) -> Self {
-        Self::reusing(kind, Vec::new())
+        Self { kind, memory: Memory::new(None), blobs: Vec::new() }
     }
 
-    /// The same with memory that a pack before it used.
-    pub fn reusing(kind: BlobKind, mut bytes: Vec<u8>) -> Self {
-        bytes.clear();
-        Self { kind, bytes, blobs: Vec::new() }
+    /// The same with memory that a pack before it used, where there is some.
+    pub fn reusing(kind: BlobKind, home: &Arc<Home>) -> Self {
+        Self { memory: Memory::new(Some(Arc::clone(home))), ..Self::new(kind) }
     }
 
     /// Adds a sealed blob.
     pub fn push(&mut self, id: Id, sealed: &[u8], raw_length: Option<u32>) {
-        let offset = u32::try_from(self.bytes.len()).expect("a pack ends long before 4 GiB");
+        let offset = u32::try_from(self.len_bytes()).expect("a pack ends long before 4 GiB");
         let length = u32::try_from(sealed.len()).expect("a blob is shorter than 4 GiB");
-        if self.bytes.capacity() < ROOM_BYTES && self.bytes.len() + sealed.len() > self.bytes.capacity() {
+        if self.len_bytes() + sealed.len() > self.memory.capacity() {
             // The first blob may stay the only one; with a second one it will be a whole pack, and memory is moved no more.
-            let room = if self.bytes.is_empty() { sealed.len() } else { ROOM_BYTES };
-            self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
+            self.memory.reserve(if self.is_empty() { sealed.len() } else { ROOM_BYTES });
         }
-        self.bytes.extend_from_slice(sealed);
+        self.memory.extend_from_slice(sealed);
         self.blobs.push(PackedBlob { kind: self.kind, id, offset, length, raw_length });
     }
 
     /// Whether it is to be finished before more comes.
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= PACK_BYTES || self.blobs.len() >= MAX_BLOBS
+        self.len_bytes() >= PACK_BYTES || self.blobs.len() >= MAX_BLOBS
     }
 
     pub const fn kind(&self) -> BlobKind {
@@ -66,18 +67,18 @@ impl Builder {
 
     /// How many bytes it holds so far.
     pub fn len_bytes(&self) -> usize {
-        self.bytes.len()
+        self.memory.as_ref().len()
     }
 
     pub fn finish(mut self, sealer: &Sealer) -> FinishedPack {
-        self.bytes.extend_from_slice(&header_bytes(&self.blobs, sealer));
-        FinishedPack { bytes: Bytes::from(self.bytes), blobs: self.blobs }
+        self.memory.extend_from_slice(&header_bytes(&self.blobs, sealer));
+        FinishedPack { bytes: self.memory.into_bytes(), blobs: self.blobs }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse_header;
+    use super::super::{ALIGNED_BYTES, parse_header};
     use super::*;
     use crate::vault::crypto::KeyBytes;
 
@@ -89,6 +90,7 @@ mod tests {
         pack.push(Id::of(b"one"), &sealer.seal(b"one"), None);
         pack.push(Id::of(b"two"), &sealer.seal(b"compressed two"), Some(3));
         let pack = pack.finish(&sealer);
+        assert_eq!(pack.bytes.as_ptr().align_offset(ALIGNED_BYTES), 0, "a disk can take it from there");
         assert_eq!(parse_header(&pack.bytes, pack.bytes.len() as u64, &sealer), Ok(pack.blobs.clone()));
         let second = &pack.blobs[1];
         let mut sealed = pack.bytes[second.offset as usize..][..second.length as usize].to_vec();

@@ -3,9 +3,11 @@
 
 mod builder;
 mod header;
+mod memory;
 
 pub use builder::{Builder, FinishedPack, MAX_BLOBS, PACK_BYTES};
 pub use header::{header_bytes, parse_header};
+pub use memory::{ALIGNED_BYTES, Home};
 
 use super::id::Id;
 

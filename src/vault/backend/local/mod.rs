@@ -6,6 +6,7 @@
 //! filled under a temporary name and renamed. An fsync that failed is an error and is never repeated, since the next one would tell of
 //! success without it.
 
+mod direct;
 mod durable;
 mod error;
 mod list;
@@ -83,13 +84,15 @@ impl Backend for Local {
     }
 
     fn save(&self, name: Name, bytes: Bytes) -> Result<(), Error> {
-        save::save(&self.path(name), name, &bytes, &self.modes, &self.nameless)
+        save::save(&self.path(name), name, &bytes, &self.modes, &self.nameless)?;
+        tracing::debug!(%name, bytes = bytes.len(), "stored");
+        Ok(())
     }
 
     fn remove(&self, name: Name) -> Result<(), Error> {
         let path = self.path(name);
         match std::fs::remove_file(&path) {
-            Ok(()) => {}
+            Ok(()) => tracing::debug!(%name, "removed"),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed("removing", name, error)),
         }

@@ -1,7 +1,7 @@
 //! Storing a file under its name: whole, durable, and without replacing other bytes.
 
 use std::fs::{File, Permissions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tempfile::{NamedTempFile, TempPath};
 
+use super::direct;
 use super::durable::{make_folders, parent_of, sync_folder_of};
 use super::error::failed;
 use super::modes::Modes;
@@ -101,8 +102,8 @@ pub(super) fn in_its_folder<T>(path: &Path, modes: &Modes, open: impl Fn() -> io
 }
 
 /// All of it, on stable storage.
-pub(super) fn fill(mut file: &File, bytes: &[u8], modes: &Modes) -> io::Result<()> {
-    file.write_all(bytes)?;
+pub(super) fn fill(file: &File, bytes: &[u8], modes: &Modes) -> io::Result<()> {
+    direct::write_all(file, bytes)?;
     make_read_only(file, modes)?;
     file.sync_all()
 }
