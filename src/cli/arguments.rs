@@ -21,11 +21,12 @@ pub fn time(text: &str) -> Result<Instant, String> {
     parse_time(text).ok_or_else(|| "a time like 2026-11-20T12:00:00Z, or a day like 2026-11-20, is wanted".to_owned())
 }
 
-/// `26h`, `90m`, `3d`.
+/// `26h`, `90m`, `3d`, `30s`.
 pub fn span(text: &str) -> Result<Duration, String> {
-    let wanted = || "a number and one of m, h or d is wanted, such as 26h".to_owned();
+    let wanted = || "a number and one of s, m, h or d is wanted, such as 26h".to_owned();
     let unit = text.chars().last().ok_or_else(wanted)?;
     let seconds = match unit {
+        's' => 1,
         'm' => 60,
         'h' => 3_600,
         'd' => 86_400,
@@ -74,7 +75,7 @@ mod tests {
         assert!(time("yesterday").is_err_and(|error| error.contains("2026-11-20T12:00:00Z")));
         assert_eq!(description("web server"), Ok("web server".to_owned()));
         assert!(description("web\nserver").is_err());
-        assert_eq!(["90m", "26h", "3d"].map(span), [5_400, 93_600, 259_200].map(|seconds| Ok(Duration::from_secs(seconds))));
+        assert_eq!(["30s", "90m", "26h", "3d"].map(span), [30, 5_400, 93_600, 259_200].map(|seconds| Ok(Duration::from_secs(seconds))));
         assert!(["", "h", "26", "26 h", "-1h", "1é", "99999999999999999999d"].iter().all(|text| span(text).is_err()));
         assert!(description(&"x".repeat(1001)).is_err());
         assert_eq!("none".parse(), Ok(Quota(None)));

@@ -135,6 +135,27 @@ fn a_dated_view_is_read_and_never_written() {
         assert!(ran.out.is_empty() && ran.complaint.contains("for reading alone"), "{ran:?}");
     }
     view.expect_restored("latest", tree.path());
-    let session = format!("{}{}", account.site.origin(), account.make_session());
-    assert!(Vault::at(session).snapshots().is_empty());
+}
+
+#[test]
+fn a_session_restores_without_the_access_url_and_changes_nothing() {
+    let server = Setup::new().start();
+    let account = vault(&server);
+    let live = Vault::of(&account, "/");
+    live.ok(&["init"]);
+    let tree = planted(9);
+    let id = live.backup(tree.path());
+    let url = format!("{}{}", account.site.origin(), account.make_session());
+    let session = Vault::at(&url);
+    session.expect_restored(&id, tree.path());
+    session.ok(&["check", "--read-data"]);
+    for arguments in [&["backup", "/etc/hostname"][..], &["forget", &id], &["init"]] {
+        let ran = session.run(arguments).expect_exit(1);
+        assert!(ran.complaint.contains("for reading alone") || ran.complaint.contains(" already"), "{arguments:?}: {ran:?}");
+        assert!(!ran.complaint.contains(url.trim_end_matches('/').rsplit('/').next().expect("a token")), "{ran:?}");
+    }
+    assert_eq!(live.snapshots(), [id.clone()]);
+    server.run(&["account", "rotate", &account.user]).expect_exit(0);
+    let ended = session.run(&["restore", &id, "--target", "/nowhere"]).expect_exit(1);
+    assert!(ended.complaint.contains("410"), "a session ends with the password that made it: {ended:?}");
 }

@@ -1,7 +1,7 @@
 //! Several who work on one repository at once: backups do not mind one another, and whoever removes waits or is told why it cannot.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use strongroom::vault::backend::location::Location;
 use strongroom::vault::backend::open;
@@ -84,6 +84,9 @@ fn a_lock_that_is_in_the_way_is_named_and_can_be_waited_for() {
             assert!(ran.complaint.contains(&words) && ran.complaint.contains("--retry-lock"), "{mode:?}: {ran:?}");
         }
         assert!(theirs.run(&["prune"]).complaint.contains("locked"), "restic respects it: {mode:?}");
+        let began = Instant::now();
+        let ran = ours.run(&["prune", "--retry-lock", "1s"]).expect_exit(1);
+        assert!(began.elapsed() >= Duration::from_secs(1) && ran.complaint.contains("somebody on elsewhere"), "its patience ends: {ran:?}");
         let waiting = ours.begin(&["prune", "--retry-lock", "2m"]);
         std::thread::sleep(Duration::from_millis(700));
         guard.release().expect("the lock is removed");
