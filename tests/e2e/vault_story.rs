@@ -154,7 +154,7 @@ fn a_session_restores_without_the_access_url_and_changes_nothing() {
         assert!(ran.complaint.contains("for reading alone") || ran.complaint.contains(" already"), "{arguments:?}: {ran:?}");
         assert!(!ran.complaint.contains(url.trim_end_matches('/').rsplit('/').next().expect("a token")), "{ran:?}");
     }
-    assert_eq!(live.snapshots(), [id.clone()]);
+    assert_eq!(live.snapshots(), std::slice::from_ref(&id));
     server.run(&["account", "rotate", &account.user]).expect_exit(0);
     let ended = session.run(&["restore", &id, "--target", "/nowhere"]).expect_exit(1);
     assert!(ended.complaint.contains("410"), "a session ends with the password that made it: {ended:?}");
