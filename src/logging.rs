@@ -45,8 +45,13 @@ impl LogHandle {
 /// A certificate that was not believed is told of by whoever met it, once, and not at every try by the library that looked at it.
 const SAID_ELSEWHERE: &str = "rustls_platform_verifier=off";
 
+/// Whatever level a server asks of its agents, their logs name no file that they save. Who wants them asks for them by this target.
+const FILES_UNSAID: &str = "strongroom::file=off";
+
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder().parse(format!("{SAID_ELSEWHERE},{level}")).map_err(|source| LogError::Level { level: level.to_owned(), source })
+    EnvFilter::builder()
+        .parse(format!("{SAID_ELSEWHERE},{FILES_UNSAID},{level}"))
+        .map_err(|source| LogError::Level { level: level.to_owned(), source })
 }
 
 /// Colours stay off: they are escape sequences, and nobody could tell ours from a client's.

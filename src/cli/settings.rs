@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{Config, ConfigError, Flags, Kind, Layers, LogConfig, SETTINGS, Setting};
+use crate::vault::FILE_LOG;
 
 /// Flags that `-h` shows; `--help` shows all.
 const COMMON: [&str; 4] = ["data", "listen", "public_url", "plain_http"];
@@ -39,7 +40,7 @@ impl SettingFlags {
         let level = match self.verbose {
             0 => std::env::var("RUST_LOG").ok().filter(|level| !level.is_empty())?,
             1 => "warn,strongroom=debug".to_owned(),
-            _ => "warn,strongroom=trace".to_owned(),
+            _ => format!("warn,strongroom=trace,{FILE_LOG}=trace"),
         };
         Some(LogConfig { level, json: false })
     }

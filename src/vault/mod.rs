@@ -74,3 +74,6 @@ pub mod tree;
 pub mod tree_reader;
 /// Blobs on their way into packs.
 pub mod writer;
+
+/// The target of log lines that name a file which is saved or restored. A log is off for it unless it is asked for by this name.
+pub const FILE_LOG: &str = "strongroom::file";

@@ -14,7 +14,7 @@ use crate::support::figure::figure;
 use crate::support::fleet::Api;
 use crate::support::runs::Wanted;
 use crate::support::seen::seen;
-use crate::support::{eventually, skip, tree};
+use crate::support::{SOON, eventually, skip, tree};
 
 struct Ground {
     agent: Agent,
@@ -136,9 +136,11 @@ fn after_a_backup_in_the_past_the_schedule_goes_on() {
 fn after_a_backup_in_the_future_the_next_ones_are_whole() {
     let Some(mut ground) = Ground::new(&json!({})) else { return skip("libfaketime is not installed") };
     ground.estate.server.expect_error("the wall clock jumped ahead");
+    let before = ground.estate.api.clone();
     ground.both_clocks(60);
-    // The first day of a jump is believed once it is seen, and a token lasts a day.
+    // The first day of a jump is believed soon after it is seen, and a token lasts a day.
     ground.estate.server.await_log("the wall clock jumped ahead");
+    eventually("the first day is believed", SOON, || (before.get("/activity").status() == 401).then_some(()));
     ground.estate.api = Api::of(&ground.estate.user);
     ground.started();
     ground.both_clocks_are_right(60);

@@ -16,6 +16,7 @@ use super::reader::Worker;
 use super::report::{Count, Failures, Report};
 use super::saver::{Added, Saver};
 use super::trees::{Entry, make_trees};
+use crate::vault::FILE_LOG;
 use crate::vault::backend::Kind;
 use crate::vault::cancel::Cancel;
 use crate::vault::compression::Compression;
@@ -206,7 +207,7 @@ impl Run<'_> {
         let before = parent.find(&entry.node.name);
         if let Some(node) = unchanged(&entry.node, stamp, before, self.options.ignored, saver) {
             self.progress.did(1, stamp.size_bytes);
-            tracing::trace!(path = %entry.path.display(), "unchanged");
+            tracing::trace!(target: FILE_LOG, path = %entry.path.display(), "unchanged");
             return Ok(Some(Entry::Ready(node)));
         }
         let was_there = before.is_some();
@@ -226,7 +227,7 @@ impl Run<'_> {
                 return Ok(None);
             }
         };
-        tracing::trace!(path = %entry.path.display(), bytes = stamp.size_bytes, "{}", if was_there { "changed" } else { "new" });
+        tracing::trace!(target: FILE_LOG, path = %entry.path.display(), "{}", if was_there { "changed" } else { "new" });
         let (promise, pending) = Promise::new();
         if let Some(inode) = inode {
             links.insert(inode, (stamp, Arc::clone(&pending)));

@@ -10,6 +10,7 @@ use super::open_folders::OpenFolders;
 use super::recent::Recent;
 use super::records::Records;
 use super::report::Tally;
+use crate::vault::FILE_LOG;
 use crate::vault::failure::Failure;
 use crate::vault::progress::Progress;
 use crate::vault::target::{Folder, NewFile, Target, Trouble};
@@ -163,7 +164,7 @@ impl<'a> Filling<'a> {
         self.tell(file, troubles);
         self.tally.files.add(1);
         self.progress.did(1, 0);
-        tracing::trace!(path = %self.path_of(file).display(), "restored");
+        tracing::trace!(target: FILE_LOG, path = %self.path_of(file).display(), "restored");
         Ok(())
     }
 
