@@ -73,6 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_number_of_another_program_keeps_its_last_digit() {
+        let tree = Id::of(b"a tree");
+        let json = format!(r#"{{"time":"2026-11-27T00:00:00Z","tree":"{tree}","paths":[],"summary":{{"share":985.8920854444444}}}}"#);
+        let snapshot = Snapshot::parse(json.as_bytes(), &tree).unwrap();
+        assert_eq!(String::from_utf8(snapshot.to_bytes()).unwrap(), json);
+    }
+
+    #[test]
     fn the_snapshot_of_the_design_document_is_read_and_comes_back() {
         let text =
             br#"{"time":"2015-01-02T18:10:50.895208559+01:00","tree":"2da81727b6585232894cfbb8f8bdab8d1eccd3d8f7c92bc934d62e62e618ffdf",
