@@ -11,21 +11,26 @@ use crate::vault::pack::ALIGNED_BYTES;
 /// From this length on. A shorter file is written and synced at once anyway.
 const LEAST_BYTES: usize = 1 << 20;
 
-/// Writes all of it at the beginning of a new file. The cache is used where the file system cannot pass it by, for bytes that do not lie
-/// at a multiple of [`ALIGNED_BYTES`], and for the rest of them that is no such multiple.
+/// Writes all of it at the beginning of a new file: past the cache what can go there, where the file system takes it so, and the rest
+/// through the cache.
 pub fn write_all(mut file: &File, bytes: &[u8]) -> io::Result<()> {
-    let is_aligned = bytes.as_ptr().align_offset(ALIGNED_BYTES) == 0;
-    let written = if is_aligned && bytes.len() >= LEAST_BYTES { write_directly(file, bytes)? } else { 0 };
+    let written = write_directly(file, direct_part(bytes))?;
     file.write_all(&bytes[written..])
 }
 
-/// How many bytes from the first on are written.
-fn write_directly(file: &File, bytes: &[u8]) -> io::Result<usize> {
+/// What of the bytes can pass the cache by: whole blocks of many, if they lie where a disk can take them from.
+fn direct_part(bytes: &[u8]) -> &[u8] {
+    let can = bytes.len() >= LEAST_BYTES && bytes.as_ptr().align_offset(ALIGNED_BYTES) == 0;
+    &bytes[..if can { bytes.len() / ALIGNED_BYTES * ALIGNED_BYTES } else { 0 }]
+}
+
+/// How many bytes of these blocks are written.
+fn write_directly(file: &File, blocks: &[u8]) -> io::Result<usize> {
     let usual = fcntl_getfl(file)?;
-    if fcntl_setfl(file, usual | OFlags::DIRECT).is_err() {
+    if blocks.is_empty() || fcntl_setfl(file, usual | OFlags::DIRECT).is_err() {
         return Ok(0);
     }
-    let written = write_whole_blocks(file, &bytes[..bytes.len() / ALIGNED_BYTES * ALIGNED_BYTES]);
+    let written = write_whole_blocks(file, blocks);
     fcntl_setfl(file, usual)?;
     written
 }
@@ -52,21 +57,27 @@ mod tests {
     use super::*;
     use crate::vault::crypto::random;
 
-    #[test]
-    fn the_cache_is_passed_by_where_that_can_be() {
-        let (bytes, begin) = bytes();
-        let file = tempfile::tempfile().unwrap();
-        let can = fcntl_setfl(&file, fcntl_getfl(&file).unwrap() | OFlags::DIRECT).is_ok();
-        let written = write_directly(&file, &bytes[begin..][..LEAST_BYTES + 1]).unwrap();
-        assert_eq!(written, if can { LEAST_BYTES } else { 0 });
-    }
-
     /// Random bytes, and where among them the first aligned one lies.
     fn bytes() -> (Vec<u8>, usize) {
         let mut bytes = vec![0; 3 * LEAST_BYTES];
         random(&mut bytes);
         let begin = bytes.as_ptr().align_offset(ALIGNED_BYTES);
         (bytes, begin)
+    }
+
+    #[test]
+    fn whole_blocks_of_a_pack_pass_the_cache_by_where_the_file_system_takes_them_so() {
+        let (bytes, begin) = bytes();
+        let pack = &bytes[begin..][..LEAST_BYTES + 1];
+        assert_eq!(direct_part(pack).len(), LEAST_BYTES);
+        assert!(direct_part(&pack[..LEAST_BYTES - 1]).is_empty(), "a short one");
+        assert!(direct_part(&bytes[begin + 1..]).is_empty(), "one that lies elsewhere");
+        let file = tempfile::tempfile().unwrap();
+        let usual = fcntl_getfl(&file).unwrap();
+        let can = fcntl_setfl(&file, usual | OFlags::DIRECT).is_ok();
+        fcntl_setfl(&file, usual).unwrap();
+        assert_eq!(write_directly(&file, direct_part(pack)).unwrap(), if can { LEAST_BYTES } else { 0 });
+        assert_eq!(fcntl_getfl(&file).unwrap(), usual, "the file is as it was");
     }
 
     #[test]
