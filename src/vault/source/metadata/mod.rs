@@ -73,9 +73,9 @@ pub fn kind_of(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
-/// Before 1970 the seconds are negative, and the nanoseconds count forward all the same.
-pub(super) fn time(seconds: i64, nanos: u64) -> Time {
-    Time { seconds, nanos: u32::try_from(nanos).unwrap_or_default() }
+/// Before 1970 the seconds are negative, and the nanoseconds count forward all the same. Their type is not the same everywhere.
+pub(super) fn time(seconds: i64, nanos: impl TryInto<u32>) -> Time {
+    Time { seconds, nanos: nanos.try_into().unwrap_or_default() }
 }
 
 fn content_of(stat: &Stat, place: Place<'_>) -> io::Result<Content> {
