@@ -1,7 +1,10 @@
 //! Cutting files into chunks where their contents say so (FastCDC: W. Xia et al., "The Design of Fast Content-Defined Chunking for Data
 //! Deduplication Based Storage Systems", 2020), so that a change moves no boundary but its neighbours.
 
-use fastcdc::v2020::{FastCDC, Normalization};
+mod search;
+
+use fastcdc::v2020::{Normalization, select_masks};
+use search::Search;
 
 /// No chunk is shorter, but the last of a file.
 pub const MIN_BYTES: usize = 512 << 10;
@@ -16,12 +19,20 @@ pub fn first_chunk(bytes: &[u8]) -> usize {
     if bytes.len() <= MIN_BYTES {
         return bytes.len();
     }
-    let (_, end) = FastCDC::with_level(bytes, MIN_BYTES, AVERAGE_BYTES, MAX_BYTES, Normalization::Level2).cut(0, bytes.len());
-    end
+    let end = bytes.len().min(MAX_BYTES);
+    // The last one of an odd number of bytes ends no chunk: the crate `fastcdc` looks at two at a time, and old chunks are to be found again.
+    let searched = end / 2 * 2;
+    let average = searched.min(AVERAGE_BYTES);
+    let (mask_before, mask_after) = select_masks(AVERAGE_BYTES, Normalization::Level2);
+    let search = Search::new(bytes, MIN_BYTES);
+    let found = search.first(MIN_BYTES..average, mask_before).or_else(|| search.first(average..searched, mask_after));
+    found.unwrap_or(end)
 }
 
 #[cfg(test)]
 mod tests {
+    use fastcdc::v2020::FastCDC;
+
     use super::*;
 
     /// Bytes that look random and are the same each time.
@@ -53,6 +64,27 @@ mod tests {
         assert!((768 << 10..1536 << 10).contains(&average), "{average}");
         assert_eq!(lengths(&[0; 20 << 20]), [MAX_BYTES, MAX_BYTES, 4 << 20]);
         assert_eq!((first_chunk(b""), first_chunk(b"x"), first_chunk(&[1; MIN_BYTES])), (0, 1, MIN_BYTES));
+    }
+
+    #[test]
+    fn chunks_are_those_of_the_crate_to_the_byte() {
+        let by_crate =
+            |bytes: &[u8]| FastCDC::with_level(bytes, MIN_BYTES, AVERAGE_BYTES, MAX_BYTES, Normalization::Level2).cut(0, bytes.len()).1;
+        let mut bytes = bytes(96 << 20, 4);
+        // Of few values, so that cuts are rare: chunks come to their greatest length.
+        bytes[32 << 20..64 << 20].iter_mut().for_each(|byte| *byte &= 1);
+        let mut at = 0;
+        while at < bytes.len() {
+            let length = first_chunk(&bytes[at..]);
+            assert_eq!(length, by_crate(&bytes[at..]), "at {at}");
+            for known in
+                [length - 1, length + 1, length + 2, MIN_BYTES + 1, MIN_BYTES + 2, AVERAGE_BYTES - 1, AVERAGE_BYTES, AVERAGE_BYTES + 1]
+            {
+                let known = &bytes[at..bytes.len().min(at + known)];
+                assert_eq!(first_chunk(known), if known.len() <= MIN_BYTES { known.len() } else { by_crate(known) });
+            }
+            at += length;
+        }
     }
 
     #[test]
