@@ -5,14 +5,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::agent::Agent;
+use crate::support::agent::{AGENT_SOON, Agent};
 use crate::support::estate::Estate;
 use crate::support::fleet::{Api, text};
 use crate::support::runs::Wanted;
 use crate::support::seen::seen;
 use crate::support::setup::Setup;
 use crate::support::user::User;
-use crate::support::{tls, tree};
+use crate::support::{tls, tree, wait_until};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
@@ -64,6 +64,8 @@ fn a_lost_answer_makes_no_twin() {
         let listed = agents(&estate.api);
         assert_eq!((listed.len(), &listed[0]["MachineAgentId"]), (1, &json!(agent.id)));
         agent.start();
+        let startups = || estate.proxy.gate().count("POST /agent/v1/startup");
+        wait_until("the agent is up under that id", AGENT_SOON, || startups() == 1);
         estate.api.await_online(agent.id);
     });
 }

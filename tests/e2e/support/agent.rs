@@ -8,10 +8,10 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
-use super::eventually;
 use super::ran::Ran;
 use super::tree::{sha256, write_private};
 use super::user::User;
+use super::{eventually, wait_until};
 
 /// Its passphrases cost time by design, and all of a machine's cores may be taken.
 pub const AGENT_SOON: Duration = Duration::from_secs(90);
@@ -140,12 +140,20 @@ impl Agent {
         self.process.as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
     }
 
-    /// SIGTERM, and its end: within the bound, whatever it was doing.
+    /// SIGTERM, and its end: within the bound, whatever it was doing, once it is there at all.
     #[track_caller]
     pub fn stop(&mut self) {
+        wait_until("the agent listens to SIGTERM", AGENT_SOON, || self.listens_to_sigterm() || !self.is_running());
         self.signal(Signal::TERM);
         let ended = self.await_end();
         assert_eq!(ended.code(), Some(0), "an orderly end\n{}", self.log());
+    }
+
+    /// Whether the signal comes to its own code (proc_pid_status(5), `SigCgt`). A process that has just begun ends by it.
+    fn listens_to_sigterm(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(|mask| u64::from_str_radix(mask.trim(), 16));
+        caught.is_some_and(|mask| mask.expect("a mask in hexadecimal digits") & 1 << (Signal::TERM.as_raw() - 1) != 0)
     }
 
     /// SIGKILL: a crash.
