@@ -65,14 +65,18 @@ pub fn compress(plain: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What one frame holds, at most `most` bytes; an error where it is no frame, or holds more.
-pub fn decompress(frame: &[u8], most: usize) -> Result<Vec<u8>, &'static str> {
+/// Puts what one frame holds, at most `most` bytes, in the place of what `out` holds. An error where it is no frame, or holds more.
+pub fn decompress(frame: &[u8], most: usize, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    const BAD: &str = "its compressed bytes cannot be read";
+    out.clear();
+    out.reserve(most);
     DECOMPRESSOR.with_borrow_mut(|kept| {
         if kept.is_none() {
             *kept = Some(Decompressor::new().expect("a decompressor needs memory only"));
         }
         let decompressor = kept.as_mut().expect("made above");
-        decompressor.decompress(frame, most).map_err(|_| "its compressed bytes cannot be read")
+        let length = decompressor.decompress_to_buffer(frame, out).map_err(|_| BAD)?;
+        if length > most { Err(BAD) } else { Ok(()) }
     })
 }
 
@@ -90,26 +94,31 @@ pub fn decompress_unsized(frame: &[u8], most: u64) -> Result<Vec<u8>, &'static s
 mod tests {
     use super::*;
 
+    fn plain(frame: &[u8], most: usize) -> Result<Vec<u8>, &'static str> {
+        let mut out = b"of before".repeat(1_000);
+        decompress(frame, most, &mut out).map(|()| out)
+    }
+
     #[test]
     fn bytes_come_back_and_never_more_than_was_allowed() {
-        let plain = b"again and again and again and again".repeat(100);
-        let frame = compress(&plain);
-        assert!(frame.len() < plain.len() / 10);
-        assert_eq!(decompress(&frame, plain.len()), Ok(plain.clone()));
-        assert_eq!(decompress_unsized(&frame, plain.len() as u64), Ok(plain.clone()));
-        assert!(decompress(&frame, plain.len() - 1).is_err());
-        assert!(decompress_unsized(&frame, plain.len() as u64 - 1).is_err());
-        assert!(decompress(&frame[..frame.len() - 1], plain.len()).is_err());
+        let again = b"again and again and again and again".repeat(100);
+        let frame = compress(&again);
+        assert!(frame.len() < again.len() / 10);
+        assert_eq!(plain(&frame, again.len()), Ok(again.clone()));
+        assert_eq!(decompress_unsized(&frame, again.len() as u64), Ok(again.clone()));
+        assert!(plain(&frame, again.len() - 1).is_err());
+        assert!(decompress_unsized(&frame, again.len() as u64 - 1).is_err());
+        assert!(plain(&frame[..frame.len() - 1], again.len()).is_err());
         assert!(decompress_unsized(b"no frame", 100).is_err());
     }
 
     #[test]
     fn levels_differ_and_are_appended() {
-        let plain: Vec<u8> = (0..200_000_u64).flat_map(|n| (n * n % 1_009).to_le_bytes()).collect();
+        let numbers: Vec<u8> = (0..200_000_u64).flat_map(|n| (n * n % 1_009).to_le_bytes()).collect();
         let sizes = [Compression::Auto, Compression::Max].map(|compression| {
             let mut out = vec![1, 2, 3];
-            compress_into(&plain, compression.level().unwrap(), &mut out);
-            assert_eq!((&out[..3], decompress(&out[3..], plain.len())), (&[1, 2, 3][..], Ok(plain.clone())));
+            compress_into(&numbers, compression.level().unwrap(), &mut out);
+            assert_eq!((&out[..3], plain(&out[3..], numbers.len())), (&[1, 2, 3][..], Ok(numbers.clone())));
             out.len()
         });
         assert!(sizes[1] < sizes[0], "{sizes:?}");

@@ -185,11 +185,12 @@ impl Repository {
     fn read_place(&self, place: &Place) -> Result<Vec<u8>, Error> {
         let (start, length) = (u64::from(place.blob.offset), u64::from(place.blob.length));
         let sealed = self.backend.read(Name::Of(Kind::Data, place.pack), Some(start..start + length))?;
-        self.open_blob(&mut sealed.to_vec(), place)
+        Ok(self.open_blob(&mut sealed.to_vec(), place, &mut Vec::new())?.to_vec())
     }
 
-    /// The plain bytes of a sealed blob, compared with its id. [`Error::Damaged`] names pack and blob.
-    pub fn open_blob(&self, sealed: &mut [u8], place: &Place) -> Result<Vec<u8>, Error> {
+    /// The plain bytes of a sealed blob, compared with its id: in the sealed ones' place, or in `room`, whatever that holds, where they
+    /// were compressed. [`Error::Damaged`] names pack and blob.
+    pub fn open_blob<'a>(&self, sealed: &'a mut [u8], place: &Place, room: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
         let blob = &place.blob;
         let damaged = |why: &str| {
             let (kind, id, pack) = (name_of(blob.kind), blob.id.short(), place.pack.short());
@@ -197,10 +198,13 @@ impl Repository {
         };
         let opened = self.sealer.open_in_place(sealed).map_err(|error| damaged(&error.to_string()))?;
         let plain = match blob.raw_length {
-            Some(length) => decompress(opened, length as usize).map_err(damaged)?,
-            None => opened.to_vec(),
+            Some(length) => {
+                decompress(opened, length as usize, room).map_err(damaged)?;
+                &room[..]
+            }
+            None => opened,
         };
-        if Id::of(&plain) == blob.id { Ok(plain) } else { Err(damaged("its SHA-256 is not its id")) }
+        if Id::of(plain) == blob.id { Ok(plain) } else { Err(damaged("its SHA-256 is not its id")) }
     }
 
     pub fn read_tree(&self, index: &Index, id: Id) -> Result<Tree, Error> {

@@ -77,8 +77,8 @@ impl<'a> TreeReader<'a> {
         } else {
             self.repository.backend().read(Name::Of(Kind::Data, place.pack), Some(range))?.into()
         };
-        let plain = self.repository.open_blob(&mut sealed, place)?;
-        Tree::parse(&plain, &place.blob.id)
+        let mut room = Vec::new();
+        Tree::parse(self.repository.open_blob(&mut sealed, place, &mut room)?, &place.blob.id)
     }
 
     fn is_worth_blocks(&self, place: &Place) -> bool {

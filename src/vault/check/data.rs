@@ -71,8 +71,9 @@ impl Check<'_> {
             Ok(header) if !is_same(&header, &blobs) => reasons.push("the index says something else of it than its header".to_owned()),
             Ok(_) => {}
         }
+        let mut rooms = Rooms::default();
         for (number, blob) in blobs {
-            if let Err(error) = self.open(&bytes, Place { pack: pack.id, blob }) {
+            if let Err(error) = self.open(&bytes, Place { pack: pack.id, blob }, &mut rooms) {
                 self.bad.insert(number);
                 reasons.push(error.to_string());
             }
@@ -88,12 +89,21 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn open(&self, pack: &[u8], place: Place) -> Result<(), Error> {
+    fn open(&self, pack: &[u8], place: Place, rooms: &mut Rooms) -> Result<(), Error> {
         let start = place.blob.offset as usize;
         let sealed = pack.get(start..start + place.blob.length as usize);
         let sealed = sealed.ok_or_else(|| Error::damaged(format!("blob {}", place.blob.id.short()), "it lies beyond the pack's end"))?;
-        self.repository.open_blob(&mut sealed.to_vec(), &place).map(drop)
+        rooms.sealed.clear();
+        rooms.sealed.extend_from_slice(sealed);
+        self.repository.open_blob(&mut rooms.sealed, &place, &mut rooms.plain).map(drop)
     }
+}
+
+/// Memory for the blobs of a pack, one after the other.
+#[derive(Default)]
+struct Rooms {
+    sealed: Vec<u8>,
+    plain: Vec<u8>,
 }
 
 /// Whether header and index name the same blobs at the same places: both are in the order of their offsets.

@@ -68,11 +68,11 @@ fn copy<'a>(repository: &Repository, work: &Work, place: Place, pack: &'a [u8]) 
     let PackedBlob { kind, id, offset, length, raw_length } = place.blob;
     let sealed = pack.get(offset as usize..offset as usize + length as usize);
     let sealed = sealed.ok_or_else(|| Error::damaged(format!("pack {}", place.pack), "it ends too early"))?;
-    match repository.open_blob(&mut sealed.to_vec(), &place) {
+    match repository.open_blob(&mut sealed.to_vec(), &place, &mut Vec::new()) {
         Ok(plain) => {
             let must_compress = repository.can_compress() && raw_length.is_none() && (kind == BlobKind::Tree || work.repack_uncompressed);
             if must_compress {
-                return Ok(resealed(repository, (kind, id), &plain));
+                return Ok(resealed(repository, (kind, id), plain));
             }
             Ok(Copied { id, kind, raw_length, sealed: sealed.into() })
         }

@@ -194,13 +194,14 @@ impl Source<'_> {
         self.repository.backend().read(Name::Of(Kind::Data, pack), Some(range))
     }
 
-    /// The plain bytes of a sealed blob, which lies at one place; their length has to be that which was reckoned with.
-    fn open_blob(&self, sealed: &mut [u8], at: &Place, wanted: &Place) -> Result<Vec<u8>, Error> {
+    /// The plain bytes of a sealed blob, which lies at one place; their length has to be that which was reckoned with. `room` is for those
+    /// that were compressed.
+    fn open_blob<'b>(&self, sealed: &'b mut [u8], at: &Place, wanted: &Place, room: &'b mut Vec<u8>) -> Result<&'b [u8], Error> {
         if at.blob.plain_length() != wanted.blob.plain_length() || at.blob.plain_length() > LARGEST_BLOB {
             let what = format!("chunk {} in pack {}", at.blob.id.short(), at.pack.short());
             return Err(Error::damaged(what, "the index has a wrong length"));
         }
-        let plain = self.repository.open_blob(sealed, at)?;
+        let plain = self.repository.open_blob(sealed, at, room)?;
         if plain.len() == wanted.blob.plain_length() as usize {
             return Ok(plain);
         }
