@@ -37,7 +37,7 @@ impl<'a> Search<'a> {
         while at + TURN_BYTES <= range.end && !self.is_in_turn(at, mask) {
             at += TURN_BYTES;
         }
-        // Where it was not seen, fewer bytes are left than make a turn.
+        // It lies in this turn, or in the rest that is shorter than one.
         let mut hash = self.hash_before(at);
         (at..range.end).find(|at| {
             hash = step(self.gear(), hash, self.bytes[*at]);
@@ -112,6 +112,17 @@ mod tests {
             }
         }
         assert!((20..180).contains(&found), "{found} of 192 are found");
+    }
+
+    #[test]
+    fn a_hash_that_is_begun_anywhere_is_that_of_the_whole_chain() {
+        let bytes: Vec<u8> = (0..1_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let search = Search::new(&bytes, 0);
+        let mut chain = 0;
+        for (at, byte) in bytes.iter().enumerate() {
+            assert_eq!(search.hash_before(at), chain, "before byte {at}");
+            chain = step(search.gear(), chain, *byte);
+        }
     }
 
     #[test]
