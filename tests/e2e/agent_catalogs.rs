@@ -47,10 +47,21 @@ impl Ground {
         }
     }
 
+    fn put_catalog_back(&mut self, from: &Path) {
+        self.remove_catalog();
+        for part in PARTS.iter().filter(|part| from.join(part).exists()) {
+            std::fs::copy(from.join(part), self.estate.server.data().join(part)).expect("it is put back");
+        }
+    }
+
     fn go_on(&mut self) {
+        self.start_server();
+        self.estate.break_line();
+    }
+
+    fn start_server(&mut self) {
         self.estate.server.start_again();
         self.estate.proxy.move_to(self.estate.server.port());
-        self.estate.break_line();
         self.estate.api = crate::support::fleet::Api::of(&self.estate.user);
     }
 
@@ -76,10 +87,7 @@ fn yesterdays_catalog_gets_its_backups_back_from_the_agent() {
     std::fs::write(ground.source.join("new"), "since").expect("a file is written");
     let second = ground.estate.api.complete(ground.configuration);
     ground.agent.stop();
-    ground.remove_catalog();
-    for part in PARTS.iter().filter(|part| copy.join(part).exists()) {
-        std::fs::copy(copy.join(part), ground.estate.server.data().join(part)).expect("it is put back");
-    }
+    ground.put_catalog_back(&copy);
     ground.go_on();
     assert_eq!(ground.restorable(), [ground.backup]);
     // The files of the vault come back by themselves, and the agent tells of them.
@@ -97,10 +105,7 @@ fn an_agent_goes_on_with_a_catalog_of_yesterday_without_a_word_from_anybody() {
     let copy = ground.estate.path("copy");
     ground.keep_catalog(&copy);
     let second = ground.estate.api.complete(ground.configuration);
-    ground.remove_catalog();
-    for part in PARTS.iter().filter(|part| copy.join(part).exists()) {
-        std::fs::copy(copy.join(part), ground.estate.server.data().join(part)).expect("it is put back");
-    }
+    ground.put_catalog_back(&copy);
     ground.estate.proxy.gate().take_passed();
     ground.go_on();
     // After every outage it says anew which ids there have been; one that is too short to be met is the lanes' to see.
@@ -109,6 +114,28 @@ fn an_agent_goes_on_with_a_catalog_of_yesterday_without_a_word_from_anybody() {
         ground.estate.proxy.gate().count("POST /agent/v1/startup") > 0
     });
     eventually("its backup is back", AGENT_SOON, || (ground.restorable() == [second, ground.backup]).then_some(()));
+    let third = ground.estate.api.complete(ground.configuration);
+    assert!(third > second && ground.agent.is_running(), "{third} after {second}");
+}
+
+/// A proxy that waits for its server hides the outage, and the catalog has never heard of the process that asks.
+#[test]
+fn an_agent_that_meets_no_outage_goes_on_with_a_catalog_of_yesterday_all_the_same() {
+    let mut ground = Ground::new();
+    let copy = ground.estate.path("copy");
+    ground.keep_catalog(&copy);
+    ground.agent.restart();
+    let second = ground.estate.api.complete(ground.configuration);
+    ground.estate.proxy.stall();
+    ground.put_catalog_back(&copy);
+    ground.estate.proxy.await_stalled();
+    ground.estate.proxy.gate().take_passed();
+    ground.start_server();
+    ground.estate.proxy.go_on();
+    eventually("its backup is back", AGENT_SOON, || (ground.restorable() == [second, ground.backup]).then_some(()));
+    let passed = ground.estate.proxy.gate().take_passed();
+    let [asked, told] = ["GET /agent/v1/work", "POST /agent/v1/startup"].map(|call| passed.iter().position(|line| line.starts_with(call)));
+    assert!(asked < told, "it asked for work, and was told to start up anew: {passed:?}");
     let third = ground.estate.api.complete(ground.configuration);
     assert!(third > second && ground.agent.is_running(), "{third} after {second}");
 }

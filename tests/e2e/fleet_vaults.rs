@@ -40,13 +40,7 @@ fn an_older_process_of_an_agent_is_told_to_end_whatever_it_calls() {
         let mut newer = older.clone();
         newer.start_up(&json!({}));
         assert!(newer.incarnation > older.incarnation);
-        for (method, path, body) in [
-            ("GET", "/work".to_owned(), None),
-            ("POST", "/runs/1".to_owned(), Some(r#"{"attempt":1,"state":"queued"}"#)),
-            ("GET", format!("/vault/{name}"), None),
-            ("POST", format!("/vault/g1/data/{}", sha256(b"x")), Some("x")),
-            ("GET", format!("/restores/1/vault/{name}"), None),
-        ] {
+        for (method, path, body) in calls(&name) {
             older.call(method, &path, body).expect(409);
         }
         newer.call("GET", &format!("/vault/{name}"), None).expect(200);
@@ -55,6 +49,38 @@ fn an_older_process_of_an_agent_is_told_to_end_whatever_it_calls() {
         api.site.curl(&["-H", &key], &format!("/agent/v1/vault/{name}")).expect(200);
         api.site.curl(&["-H", &key], "/agent/v1/work").expect(400);
         assert_eq!(newer.work()["limits"], json!({"report_bytes": 8 << 20, "errors": 1000, "error_bytes": 2048, "wait_seconds": 60}));
+    }
+}
+
+/// Calls that say which process makes them, one of each kind.
+fn calls(name: &str) -> [(&'static str, String, Option<&'static str>); 5] {
+    [
+        ("GET", "/work".to_owned(), None),
+        ("POST", "/runs/1".to_owned(), Some(r#"{"attempt":1,"state":"queued"}"#)),
+        ("GET", format!("/vault/{name}"), None),
+        ("POST", format!("/vault/g1/data/{}", sha256(b"x")), Some("x")),
+        ("GET", format!("/restores/1/vault/{name}"), None),
+    ]
+}
+
+/// Only a catalog of before can know less than its agents. To end would leave their machines without backups.
+#[test]
+fn a_process_that_the_catalog_has_not_heard_of_is_told_to_start_up_anew_and_not_to_end() {
+    for server in TestServer::each_catalog() {
+        let api = Api::new(&server);
+        let mut agent = TestAgent::register(&api, "web-a");
+        let name = agent.store("data", "some bytes");
+        let known = agent.incarnation;
+        for ahead in [1, i64::MAX - known] {
+            agent.incarnation = known + ahead;
+            for (method, path, body) in calls(&name) {
+                let told = agent.call(method, &path, body);
+                told.expect(503).expect_header("retry-after", "1");
+                assert!(told.text().contains("POST startup"), "{}", told.text());
+            }
+        }
+        agent.start_up(&json!({}));
+        agent.call("GET", &format!("/vault/{name}"), None).expect(200);
     }
 }
 

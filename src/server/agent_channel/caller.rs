@@ -17,6 +17,7 @@ use crate::wire::fault::FaultKind;
 /// An agent's key: 32 random bytes.
 const KEY_BYTES: usize = 32;
 const INCARNATION: &str = "strongroom-incarnation";
+const OLDER_CATALOG: &str = "This server's catalog is older than this process of the agent: POST startup tells it what it has forgotten.";
 
 /// The agent of the key that was sent. Unknown keys are 401, and slowed down as wrong passwords are; a deleted agent is 410 with its id.
 pub async fn agent(head: &RequestHead) -> Result<Agent, ApiFault> {
@@ -51,12 +52,17 @@ pub async fn newest(head: &RequestHead) -> Result<Agent, ApiFault> {
     is_told.then_some(agent).ok_or_else(|| ApiFault::bad_request("Strongroom-Incarnation is missing: POST startup tells it."))
 }
 
-/// The same for calls that may do without the number: what only knows the repository API does not send it.
+/// The same for calls that may do without the number: what only knows the repository API does not send it. A number that is still to come
+/// is no newer process's work: the catalog was replaced by one of before, so the caller hears 503 until it has started up anew.
 pub async fn not_older(head: &RequestHead) -> Result<Agent, ApiFault> {
     let agent = agent(head).await?;
     let Some(line) = head.headers().get(INCARNATION) else { return Ok(agent) };
-    let is_newest = line.to_str().is_ok_and(|text| text.parse() == Ok(agent.incarnation));
-    is_newest.then_some(agent).ok_or_else(|| ApiFault::conflict("Another process of this agent was started since."))
+    let sent: Option<i64> = line.to_str().ok().and_then(|text| text.parse().ok());
+    match sent {
+        Some(sent) if sent == agent.incarnation => Ok(agent),
+        Some(sent) if sent > agent.incarnation => Err(ApiFault::new(FaultKind::ServiceUnavailable, OLDER_CATALOG).retry_after(1)),
+        _ => Err(ApiFault::conflict("Another process of this agent was started since.")),
+    }
 }
 
 fn key(headers: &HeaderMap) -> Option<SecretHash> {

@@ -3,9 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use super::gate::{Gate, Passage};
+use super::{SOON, wait_until};
 
 /// Listens on a port of its own and hands every byte on, until it is told otherwise.
 pub struct Proxy {
@@ -18,10 +19,19 @@ struct Shared {
     /// Where the server is.
     target: AtomicU16,
     is_cut: AtomicBool,
+    /// New connections wait, and whether one does.
+    stalled: Mutex<Stalled>,
+    moves: Condvar,
     connections: Mutex<Vec<TcpStream>>,
     /// Every byte in either direction, where a test wants to look at them.
     recorded: Mutex<Option<Vec<u8>>>,
     gate: Gate,
+}
+
+#[derive(Default)]
+struct Stalled {
+    is_stalled: bool,
+    has_any: bool,
 }
 
 impl Proxy {
@@ -65,6 +75,21 @@ impl Proxy {
         self.shared.is_cut.store(false, Ordering::SeqCst);
     }
 
+    /// New connections wait until [`Self::go_on`], as those do of a proxy that waits for its server.
+    pub fn stall(&self) {
+        *self.shared.stalled.lock().expect("nobody panics") = Stalled { is_stalled: true, has_any: false };
+    }
+
+    /// Waits until a connection waits.
+    pub fn await_stalled(&self) {
+        wait_until("a connection waits", 3 * SOON, || self.shared.stalled.lock().expect("nobody panics").has_any);
+    }
+
+    pub fn go_on(&self) {
+        self.shared.stalled.lock().expect("nobody panics").is_stalled = false;
+        self.shared.moves.notify_all();
+    }
+
     /// Keeps what passes from now on.
     pub fn record(&self) {
         *self.shared.recorded.lock().expect("nobody panics") = Some(Vec::new());
@@ -80,6 +105,10 @@ impl Shared {
         if self.is_cut.load(Ordering::SeqCst) {
             return;
         }
+        drop(self.moves.wait_while(self.stalled.lock().expect("nobody panics"), |stalled| {
+            stalled.has_any |= stalled.is_stalled;
+            stalled.is_stalled
+        }));
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.target.load(Ordering::SeqCst))) else { return };
         let is_mute = Arc::new(AtomicBool::new(false));
         for (from, to, is_upward) in [(&client, &server, true), (&server, &client, false)] {
