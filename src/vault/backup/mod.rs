@@ -9,6 +9,7 @@
 //! Every queue is bounded, so memory does not grow with what is backed up. The snapshot is written last, after everything that it needs
 //! is on stable storage.
 
+mod ahead;
 mod job;
 mod parent;
 mod pool;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ahead::read_ahead;
 use super::job::{ChunkJob, FileJob, Job, LargeFile};
 use super::pool::{Pool, WHOLE_BYTES};
 use super::report::Failures;
@@ -28,8 +29,6 @@ use crate::vault::source::open::stamp_of;
 use crate::vault::source::stamp::Stamp;
 use crate::vault::tree::Node;
 
-/// Bytes of a large file that are read at once.
-const SEGMENT_BYTES: usize = 4 << 20;
 /// How often a file is read that changes meanwhile.
 const READINGS: usize = 2;
 
@@ -176,7 +175,6 @@ impl Worker<'_> {
         let mut reading = 1;
         loop {
             let large = Arc::new(LargeFile::new());
-            (&job.file).rewind()?;
             let size_bytes = self.cut(&job.file, stamp.size_bytes, &large)?;
             let after = stamp_of(&job.file)?;
             if self.is_settled(job, stamp, after, reading) {
@@ -190,32 +188,27 @@ impl Worker<'_> {
     }
 
     /// Reads up to `most` bytes and makes jobs of their chunks. How many bytes there were.
-    fn cut(&self, mut file: &File, most: u64, large: &Arc<LargeFile>) -> Result<u64, Trouble> {
+    fn cut(&self, file: &File, most: u64, large: &Arc<LargeFile>) -> Result<u64, Trouble> {
         let (mut total, mut rest) = (0, Bytes::new());
-        loop {
+        read_ahead(file, most, &self.segments, |mut segment, is_last| {
             self.cancel.check()?;
-            let mut segment = self.segments.take(rest.len() + SEGMENT_BYTES);
-            segment.extend_from_slice(&rest);
-            let wanted = (SEGMENT_BYTES as u64).min(most - total);
-            let read = file.by_ref().take(wanted).read_to_end(&mut segment)? as u64;
-            total += read;
-            let is_end = read < wanted || total == most;
-            let segment = self.segments.share(segment);
+            total += segment.as_ref().len() as u64;
+            segment.put_before(&rest);
+            let bytes = segment.share();
             let mut at = 0;
-            while at < segment.len() {
-                let length = first_chunk(&segment[at..]);
+            while at < bytes.len() {
+                let length = first_chunk(&bytes[at..]);
                 // A chunk that goes to the end may go beyond it.
-                if at + length == segment.len() && length < MAX_BYTES && !is_end {
+                if at + length == bytes.len() && length < MAX_BYTES && !is_last {
                     break;
                 }
-                self.hand_out(large, segment.slice(at..at + length))?;
+                self.hand_out(large, bytes.slice(at..at + length))?;
                 at += length;
             }
-            if is_end {
-                return Ok(total);
-            }
-            rest = segment.slice(at..);
-        }
+            rest = bytes.slice(at..);
+            Ok::<_, Trouble>(())
+        })?;
+        Ok(total)
     }
 
     /// Where enough chunks wait, this one is saved here.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
+use super::ahead::begin_reading;
 use super::job::{FileJob, Pending, Promise};
 use super::parent::Parent;
 use super::pool::Pool;
@@ -232,6 +233,7 @@ impl Run<'_> {
         if let Some(inode) = inode {
             links.insert(inode, (stamp, Arc::clone(&pending)));
         }
+        begin_reading(&file, opened.size_bytes);
         let path = entry.path.to_owned();
         let is_taken = pool.push_file(FileJob { path, node: entry.node, file, stamp: opened, promise });
         if is_taken { Ok(Some(Entry::File { name, pending, was_there, further: None })) } else { Err(Error::Cancelled) }

@@ -1,47 +1,72 @@
 //! Memory for what is read of large files, used again and again: it is filled by one thread and dropped by another, and the allocator
 //! would keep a share of it for each.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-/// The buffers of one run that nobody uses.
+use crate::vault::chunk::MAX_BYTES;
+use crate::vault::pack::ALIGNED_BYTES;
+
+/// Bytes of a large file that are read at once.
+pub(super) const SEGMENT_BYTES: usize = 4 << 20;
+
+/// The memory of one run that nobody uses.
 #[derive(Default)]
 pub(super) struct Segments(Mutex<Vec<Vec<u8>>>);
 
-/// A buffer that goes back when the last chunk in it is dropped.
-struct Segment {
-    bytes: Vec<u8>,
+/// Successive bytes of a file. The first one read lies where a disk can put it without a copy; before it is room for what is left of the
+/// segment before, which is less than a chunk. The system gives that room once something is put there.
+pub(super) struct Segment {
+    memory: Vec<u8>,
+    used: Range<usize>,
+    /// Where the memory goes when this is dropped.
     home: Arc<Segments>,
 }
 
-impl Segments {
-    /// An empty buffer with room for so many bytes.
-    pub(super) fn take(&self, capacity: usize) -> Vec<u8> {
-        let mut bytes = self.0.lock().expect(NO_PANIC).pop().unwrap_or_default();
-        bytes.reserve_exact(capacity);
-        bytes
-    }
+const NO_PANIC: &str = "nothing panics while it holds the memory";
 
-    /// What was filled, to be shared.
-    pub(super) fn share(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Segment { bytes, home: Arc::clone(self) })
+impl Segments {
+    /// Memory for one segment, which has no bytes yet.
+    pub(super) fn take(self: &Arc<Self>) -> Segment {
+        let free = self.0.lock().expect(NO_PANIC).pop();
+        let memory = free.unwrap_or_else(|| vec![0; MAX_BYTES + ALIGNED_BYTES + SEGMENT_BYTES]);
+        let begin = MAX_BYTES + memory[MAX_BYTES..].as_ptr().align_offset(ALIGNED_BYTES);
+        Segment { memory, used: begin..begin, home: Arc::clone(self) }
     }
 }
 
-const NO_PANIC: &str = "nothing panics while it holds the buffers";
+impl Segment {
+    /// Puts up to [`SEGMENT_BYTES`] into it: as many as `read` says that it has put at the beginning.
+    pub(super) fn fill<E>(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
+        let count = read(&mut self.memory[self.used.start..][..SEGMENT_BYTES])?;
+        self.used.end = self.used.start + count;
+        Ok(count)
+    }
+
+    /// Puts what came before, less than [`MAX_BYTES`], in front.
+    pub(super) fn put_before(&mut self, rest: &[u8]) {
+        let begin = self.used.start - rest.len();
+        self.memory[begin..self.used.start].copy_from_slice(rest);
+        self.used.start = begin;
+    }
+
+    /// Its bytes, to be shared; the memory goes home with the last of them.
+    pub(super) fn share(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
 
 impl AsRef<[u8]> for Segment {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.memory[self.used.clone()]
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        self.home.0.lock().expect(NO_PANIC).push(bytes);
+        self.home.0.lock().expect(NO_PANIC).push(std::mem::take(&mut self.memory));
     }
 }
 
@@ -49,20 +74,39 @@ impl Drop for Segment {
 mod tests {
     use super::*;
 
+    fn filled(segments: &Arc<Segments>, bytes: &[u8]) -> Segment {
+        let mut segment = segments.take();
+        let put = |room: &mut [u8]| {
+            assert_eq!((room.len(), room.as_ptr().align_offset(ALIGNED_BYTES)), (SEGMENT_BYTES, 0));
+            room[..bytes.len()].copy_from_slice(bytes);
+            Ok::<_, ()>(bytes.len())
+        };
+        assert_eq!(segment.fill(put), Ok(bytes.len()));
+        segment
+    }
+
     #[test]
     fn memory_is_used_again_when_its_last_chunk_is_gone() {
         let segments = Arc::new(Segments::default());
-        let mut bytes = segments.take(100);
-        bytes.extend_from_slice(b"chunks");
-        let place = bytes.as_ptr();
-        let shared = segments.share(bytes);
+        let shared = filled(&segments, b"chunks").share();
+        let place = shared.as_ptr();
         let chunk = shared.slice(2..4);
         drop(shared);
-        let other = segments.take(10);
-        assert_ne!(other.as_ptr(), place);
+        let other = filled(&segments, b"other");
+        assert_ne!(other.as_ref().as_ptr(), place);
         assert_eq!(&chunk[..], b"un");
         drop(chunk);
-        let again = segments.take(50);
-        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+        let again = filled(&segments, b"");
+        assert_eq!((again.as_ref().as_ptr(), again.as_ref().len()), (place, 0));
+    }
+
+    #[test]
+    fn what_is_left_of_the_segment_before_comes_in_front() {
+        let segments = Arc::new(Segments::default());
+        for rest in [&b""[..], b"the rest of ", &[7; MAX_BYTES - 1]] {
+            let mut segment = filled(&segments, b"a chunk");
+            segment.put_before(rest);
+            assert!(*segment.share() == *[rest, b"a chunk"].concat());
+        }
     }
 }
