@@ -150,6 +150,8 @@ impl<'a> Source<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::vault::crypto::random;
 
@@ -220,20 +222,22 @@ mod tests {
 
     #[test]
     fn a_short_file_is_read_while_it_waits_and_a_long_one_is_not() {
-        let looks_until_cached = |size_bytes| {
-            let (file, _) = cold_file(size_bytes);
-            begin_reading(&file, size_bytes as u64);
+        let page = ALIGNED_BYTES as u64;
+        if Source::new(&cold_file(ALIGNED_BYTES).0).is_cached(1, 0) {
+            eprintln!("NOT TESTED: this file system keeps its files in the cache");
+            return;
+        }
+        let is_read = |size_bytes: u64| {
+            let (file, _) = cold_file(size_bytes as usize);
+            begin_reading(&file, size_bytes);
             let mut source = Source::new(&file);
-            // A look brings in what it looks at, and nothing else.
-            (0..100).find(|look| {
-                std::thread::sleep(std::time::Duration::from_millis(*look));
-                source.is_cached(1, (*look + 1) * ALIGNED_BYTES as u64)
+            // A look brings in the page that it looks at, and nothing else: each is at another one.
+            (0..WHOLE_BYTES / page).any(|at| {
+                thread::sleep(Duration::from_millis(1));
+                source.is_cached(1, at * page)
             })
         };
-        let short = looks_until_cached(WHOLE_BYTES as usize);
-        assert!(short.is_some());
-        // Where even that is there at once, the file system has all in memory.
-        assert!(short == Some(0) || looks_until_cached(WHOLE_BYTES as usize + 1).is_none());
+        assert!(is_read(WHOLE_BYTES) && !is_read(WHOLE_BYTES + 1));
     }
 
     #[test]
