@@ -66,11 +66,12 @@ def turn(server, work):
     return {"wall": wall, "cpu": server.cpu_seconds() - cpu, "peak": server.memory("VmHWM")} | values
 
 
-def program(command, environment, folder):
-    """Runs a program to its end, with clean caches of the disk: its wall time, its CPU seconds and its peak of memory, those of the
-    children that it waited for counted in."""
+def program(command, environment, folder, reads=()):
+    """Runs a program to its end, with clean caches of the disk, and with what it `reads` on the disk alone: its wall time, its CPU
+    seconds and its peak of memory, those of the children that it waited for counted in."""
     # The file system of the folder alone: another one's server may be dead, and a sync of all would wait for it for ever.
     subprocess.run(["sync", "-f", str(folder)], check=True)
+    forget(reads)
     with tempfile.TemporaryFile() as told:
         began = time.monotonic()
         process = subprocess.Popen([str(word) for word in command], env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
@@ -86,6 +87,14 @@ def program(command, environment, folder):
             told.seek(0)
             raise RuntimeError(f"{command[0]} ended with {process.returncode}: {told.read()[-2000:].decode(errors='replace')}")
     return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss / 1024}
+
+
+def forget(places):
+    """Takes the files below the places, which are synced, out of the page cache."""
+    for path in (path for place in places for path in pathlib.Path(place).rglob("*") if path.is_file() and not path.is_symlink()):
+        handle = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
 
 
 def rounds(contestants, count, work):

@@ -151,7 +151,7 @@ def in_repository(bench, contestant, is_tls, run):
 
 def saved(own, source):
     before = own.sizes()
-    sample = program(own.save(source), own.environment(), own.home)
+    sample = program(own.save(source), own.environment(), own.home, (source, own.folder))
     after = own.sizes()
     written = sum(state[-1] for file, state in after.items() if before.get(file) != state)
     held = sum(state[-1] for state in after.values()) - sum(state[-1] for state in before.values())
@@ -162,7 +162,7 @@ def restored(own, source, is_compared):
     """Into memory, so that no disk is measured; what came back is compared with what was saved once."""
     target = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-bench-", dir=MEMORY))
     try:
-        sample = program(own.restore(source, target), own.environment(), own.home)
+        sample = program(own.restore(source, target), own.environment(), own.home, [own.folder])
         if is_compared:
             subprocess.run(["diff", "-rq", "--no-dereference", str(source), str(own.restored(source, target))], check=True)
         return sample
