@@ -5,15 +5,18 @@ use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective;
-use zstd::zstd_safe::{InBuffer, OutBuffer, ResetDirective, compress_bound};
+use zstd::zstd_safe::{CParameter, InBuffer, OutBuffer, ResetDirective, compress_bound};
 
-/// The level for what is no file's content, as restic has it.
+/// The level for what is no file's content, and for that where nobody asks for another: zstd's own default.
 pub const DEFAULT_LEVEL: i32 = 3;
+/// What that level has for long inputs, and half as much again, for short ones too: of these matches each is worth its place, and in
+/// the table those of a whole chunk find one.
+const DEFAULT_PARAMETERS: [CParameter; 2] = [CParameter::MinMatch(5), CParameter::HashLog(18)];
 
 /// How hard file contents are compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Compression {
-    /// zstd level 1.
+    /// zstd level 3.
     #[default]
     Auto,
     /// Not at all.
@@ -26,7 +29,7 @@ impl Compression {
     /// `None` where nothing is to be compressed.
     pub const fn level(self) -> Option<i32> {
         match self {
-            Self::Auto => Some(1),
+            Self::Auto => Some(DEFAULT_LEVEL),
             Self::Off => None,
             Self::Max => Some(19),
         }
@@ -42,7 +45,7 @@ thread_local! {
 pub fn compress_into(plain: &[u8], level: i32, out: &mut Vec<u8>) {
     COMPRESSOR.with_borrow_mut(|kept| {
         if kept.as_ref().is_none_or(|(of, _)| *of != level) {
-            *kept = Some((level, Compressor::new(level).expect("the level exists")));
+            *kept = Some((level, compressor(level)));
         }
         let (_, compressor) = kept.as_mut().expect("made above");
         let start = out.len();
@@ -56,6 +59,14 @@ pub fn compress_into(plain: &[u8], level: i32, out: &mut Vec<u8>) {
         let left = context.compress_stream2(&mut room, &mut input, ZSTD_EndDirective::ZSTD_e_end);
         assert_eq!(left, Ok(0), "there is room for the worst case");
     });
+}
+
+fn compressor(level: i32) -> Compressor<'static> {
+    let mut compressor = Compressor::new(level).expect("the level exists");
+    for parameter in DEFAULT_PARAMETERS.into_iter().filter(|_| level == DEFAULT_LEVEL) {
+        compressor.set_parameter(parameter).expect("it lies in its bounds");
+    }
+    compressor
 }
 
 /// Compressed bytes of what is no file's content.
@@ -123,5 +134,27 @@ mod tests {
         });
         assert!(sizes[1] < sizes[0], "{sizes:?}");
         assert_eq!(Compression::Off.level(), None);
+    }
+
+    #[test]
+    fn nobody_who_has_the_default_level_makes_text_shorter() {
+        let words: Vec<String> = (0..3_000_u64).map(|word| (word * word * 7_919 % 1_000_003).to_string()).collect();
+        let mut seed = 1_u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap()
+        };
+        // Few words are frequent, and the others follow each other in phrases.
+        let phrases: Vec<String> =
+            (0..4_000).map(|_| [(); 4].map(|()| words[next() % (1 + next() % words.len())].as_str()).join(" ")).collect();
+        for length in [6 << 10, 48 << 10, 1536 << 10] {
+            let mut text = String::new();
+            while text.len() < length {
+                text += &phrases[next() % phrases.len()];
+                text += ". ";
+            }
+            let (ours, plain_level) = (compress(text.as_bytes()), zstd::bulk::compress(text.as_bytes(), DEFAULT_LEVEL).unwrap());
+            assert!(ours.len() < plain_level.len(), "{length} bytes: {}, and {} by the level alone", ours.len(), plain_level.len());
+        }
     }
 }

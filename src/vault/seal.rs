@@ -1,6 +1,6 @@
 //! From the plain bytes of a blob to what lies in a pack.
 
-use super::compression::{Compression, compress_into};
+use super::compression::{Compression, DEFAULT_LEVEL, compress_into};
 use super::crypto::{NONCE_BYTES, Sealer};
 use super::pack::BlobKind;
 
@@ -8,19 +8,18 @@ use super::pack::BlobKind;
 const WORTH: (usize, usize) = (97, 100);
 /// So many parts of a long chunk, from its beginning to its end, tell whether it is worth compressing: files have compressible and other
 /// parts, so one place would not do.
-const PROBES: usize = 8;
-const PROBE_BYTES: usize = 8 << 10;
+const PROBES: usize = 16;
+const PROBE_BYTES: usize = 4 << 10;
 /// From this length on it is asked.
 const LONG_BYTES: usize = 2 * PROBES * PROBE_BYTES;
-/// Trees are compressed as restic does it: it packs a plain one again.
-const TREE_LEVEL: i32 = 3;
 
 /// Seals a blob into `out`, which is emptied before. How long it is when it is opened, where it was compressed.
 pub fn seal_blob(kind: BlobKind, plain: &[u8], compression: Option<Compression>, sealer: &Sealer, out: &mut Vec<u8>) -> Option<u32> {
     out.clear();
     out.resize(NONCE_BYTES, 0);
     let level = match kind {
-        BlobKind::Tree => compression.map(|_| TREE_LEVEL),
+        // Whatever is asked for: restic packs a plain one again.
+        BlobKind::Tree => compression.map(|_| DEFAULT_LEVEL),
         BlobKind::Data => compression.and_then(Compression::level).filter(|level| looks_worth_it(plain, *level, out)),
     };
     let is_compressed = level.is_some_and(|level| {

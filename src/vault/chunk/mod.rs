@@ -7,11 +7,16 @@ use fastcdc::v2020::{Normalization, select_masks};
 use search::Search;
 
 /// No chunk is shorter, but the last of a file.
-pub const MIN_BYTES: usize = 512 << 10;
-/// What chunks have on average.
-const AVERAGE_BYTES: usize = 1 << 20;
+pub const MIN_BYTES: usize = 1 << 20;
+/// Few chunks are shorter, and few much longer: from here on an end is found 64 times as soon. On average they have a little more.
+const USUAL_BYTES: usize = 3 << 19;
 /// No chunk is longer.
 pub const MAX_BYTES: usize = 8 << 20;
+
+/// What ends a chunk before [`USUAL_BYTES`], one byte of 2^23, and after, one of 2^17.
+fn masks() -> (u64, u64) {
+    select_masks(1 << 20, Normalization::Level3)
+}
 
 /// The length of the first chunk of `bytes`; 0 for none. It depends on nothing but the chunk's own bytes: one that ends before `bytes`
 /// do, or has [`MAX_BYTES`], stays the same whatever follows.
@@ -22,16 +27,16 @@ pub fn first_chunk(bytes: &[u8]) -> usize {
     let end = bytes.len().min(MAX_BYTES);
     // The last one of an odd number of bytes ends no chunk: the crate `fastcdc` looks at two at a time, and old chunks are to be found again.
     let searched = end / 2 * 2;
-    let average = searched.min(AVERAGE_BYTES);
-    let (mask_before, mask_after) = select_masks(AVERAGE_BYTES, Normalization::Level2);
+    let usual = searched.min(USUAL_BYTES);
+    let (mask_before, mask_after) = masks();
     let search = Search::new(bytes, MIN_BYTES);
-    let found = search.first(MIN_BYTES..average, mask_before).or_else(|| search.first(average..searched, mask_after));
+    let found = search.first(MIN_BYTES..usual, mask_before).or_else(|| search.first(usual..searched, mask_after));
     found.unwrap_or(end)
 }
 
 #[cfg(test)]
 mod tests {
-    use fastcdc::v2020::FastCDC;
+    use fastcdc::v2020::cut;
 
     use super::*;
 
@@ -56,20 +61,22 @@ mod tests {
     }
 
     #[test]
-    fn chunks_have_their_bounds_and_about_a_mebibyte() {
+    fn chunks_have_their_bounds_and_about_a_mebibyte_and_a_half() {
         let all = lengths(&bytes(128 << 20, 1));
         let (last, whole) = all.split_last().unwrap();
         assert!(whole.iter().all(|length| (MIN_BYTES..=MAX_BYTES).contains(length)) && *last <= MAX_BYTES);
         let average = (128 << 20) / all.len();
-        assert!((768 << 10..1536 << 10).contains(&average), "{average}");
+        assert!((1536 << 10..1792 << 10).contains(&average), "{average}");
+        let usual = whole.iter().filter(|length| (USUAL_BYTES..2 << 20).contains(length)).count();
+        assert!(usual * 10 > whole.len() * 8, "{usual} of {} are as usual", whole.len());
         assert_eq!(lengths(&[0; 20 << 20]), [MAX_BYTES, MAX_BYTES, 4 << 20]);
         assert_eq!((first_chunk(b""), first_chunk(b"x"), first_chunk(&[1; MIN_BYTES])), (0, 1, MIN_BYTES));
     }
 
     #[test]
     fn chunks_are_those_of_the_crate_to_the_byte() {
-        let by_crate =
-            |bytes: &[u8]| FastCDC::with_level(bytes, MIN_BYTES, AVERAGE_BYTES, MAX_BYTES, Normalization::Level2).cut(0, bytes.len()).1;
+        let (before, after) = masks();
+        let by_crate = |bytes: &[u8]| cut(bytes, MIN_BYTES, USUAL_BYTES, MAX_BYTES, before, after, before << 1, after << 1).1;
         let mut bytes = bytes(96 << 20, 4);
         // Of few values, so that cuts are rare: chunks come to their greatest length.
         bytes[32 << 20..64 << 20].iter_mut().for_each(|byte| *byte &= 1);
@@ -77,9 +84,7 @@ mod tests {
         while at < bytes.len() {
             let length = first_chunk(&bytes[at..]);
             assert_eq!(length, by_crate(&bytes[at..]), "at {at}");
-            for known in
-                [length - 1, length + 1, length + 2, MIN_BYTES + 1, MIN_BYTES + 2, AVERAGE_BYTES - 1, AVERAGE_BYTES, AVERAGE_BYTES + 1]
-            {
+            for known in [length - 1, length + 1, length + 2, MIN_BYTES + 1, MIN_BYTES + 2, USUAL_BYTES - 1, USUAL_BYTES, USUAL_BYTES + 1] {
                 let known = &bytes[at..bytes.len().min(at + known)];
                 assert_eq!(first_chunk(known), if known.len() <= MIN_BYTES { known.len() } else { by_crate(known) });
             }

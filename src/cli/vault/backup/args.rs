@@ -68,8 +68,11 @@ pub struct Backup {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub enum Compressing {
+    /// zstd at level 3, where it makes a chunk at least 3 % shorter
     Auto,
+    /// None, but of folders' entries
     Off,
+    /// zstd at level 19: many times the work
     Max,
 }
 
