@@ -24,9 +24,13 @@ struct Ground {
 
 impl Ground {
     fn new(estate: Estate) -> Self {
+        Self::of(estate, 16)
+    }
+
+    fn of(estate: Estate, megabytes: usize) -> Self {
         let agent = estate.agent("web-a");
-        let source = estate.planted("source", 8, 16);
-        std::fs::write(source.join("soon gone"), tree::bytes(77, 3 << 20)).expect("a file is written");
+        let source = estate.planted("source", 8, megabytes);
+        std::fs::write(source.join("soon gone"), tree::bytes(77, (megabytes << 20) / 16 * 3)).expect("a file is written");
         let configuration = estate.configure(&agent, &source, &json!({}));
         let first = estate.api.complete(configuration);
         let before = seen(&source);
@@ -54,7 +58,8 @@ impl Ground {
 #[test]
 fn an_expired_backup_is_freed_by_the_next_cleanup_hidden_and_then_gone() {
     Estate::on_each_catalog(|estate| {
-        let mut ground = Ground::new(estate);
+        // So large that the two packs that hold what goes are less than half of it: a cleanup that hides more is halted.
+        let mut ground = Ground::of(estate, 64);
         ground.supersede();
         let (live, on_disk) = (ground.live_bytes(), ground.estate.bytes_on_disk());
         ground.estate.advance(31 * DAY);
