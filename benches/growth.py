@@ -127,7 +127,7 @@ def puts(server, source, many, prefix):
     def work():
         for name in names:
             put(server, source, name)
-    sample = turn(server, work)
+    sample = turn(server, work, 2 * many * source.stat().st_size)
     for name in names:
         server.forget(name)
     return sample

@@ -8,7 +8,7 @@ KIB_4 = 4096
 
 
 def put_and_forget(server, source, name):
-    sample = turn(server, lambda: put(server, source, name))
+    sample = turn(server, lambda: put(server, source, name), 2 * source.stat().st_size)
     server.forget(name)
     return sample
 

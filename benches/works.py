@@ -41,7 +41,7 @@ def large(bench, count, is_tls, put_goals, get_goals):
             put(server, source, "stays")
         puts = rounds(contestants, count, lambda server, number: put_and_forget(server, source, f"put-{number}"))
         pairs = {name: server for name, server in contestants.items() if name != "nginx + sync"}
-        gets = rounds(pairs, count, lambda server, _: turn(server, lambda: get(server, "stays")))
+        gets = rounds(pairs, count, lambda server, _: turn(server, lambda: get(server, "stays"), size))
     finally:
         end(contestants)
     text = "1 GiB" if size == 1024 * MIB else f"{size // MIB} MiB"
@@ -126,7 +126,7 @@ def many(server, source, transfers, number):
     uploads = [(server.curl("-o", "/dev/null", "-T", source, f"{server.url}/{name}"),
                 (lambda name=name: sync_file(server.folder / name)) if server.syncs else None) for name in names]
     downloads = [(server.curl("-o", "/dev/null", f"{server.url}/stays"), None)] * transfers
-    sample = turn(server, lambda: run_all(uploads + downloads))
+    sample = turn(server, lambda: run_all(uploads + downloads), 2 * transfers * source.stat().st_size)
     for name in names:
         server.forget(name)
     return sample
