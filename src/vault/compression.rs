@@ -9,8 +9,8 @@ use zstd::zstd_safe::{CParameter, InBuffer, OutBuffer, ResetDirective, compress_
 
 /// The level for what is no file's content, and for that where nobody asks for another: zstd's own default.
 pub const DEFAULT_LEVEL: i32 = 3;
-/// What that level has for long inputs, and half as much again, for short ones too: of these matches each is worth its place, and in
-/// the table those of a whole chunk find one.
+/// What is other than the level has it. It takes matches of four bytes in short inputs, which are seldom worth their place, and of five in
+/// long ones; and it has half of this table, in which the beginning of a chunk is forgotten before its end.
 const DEFAULT_PARAMETERS: [CParameter; 2] = [CParameter::MinMatch(5), CParameter::HashLog(18)];
 
 /// How hard file contents are compressed.

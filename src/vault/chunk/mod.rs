@@ -73,6 +73,12 @@ mod tests {
         assert_eq!((first_chunk(b""), first_chunk(b"x"), first_chunk(&[1; MIN_BYTES])), (0, 1, MIN_BYTES));
     }
 
+    /// Whoever cuts otherwise stores every large file once more.
+    #[test]
+    fn chunks_are_cut_where_they_always_were() {
+        assert_eq!(lengths(&bytes(12 << 20, 1))[..6], [1_615_397, 2_026_647, 1_652_896, 1_622_114, 1_672_617, 1_580_417]);
+    }
+
     #[test]
     fn chunks_are_those_of_the_crate_to_the_byte() {
         let (before, after) = masks();
