@@ -70,12 +70,17 @@ def turn(server, work, needs=0):
 
 
 def take_in_hand(size):
-    """Touches so much free memory and gives it back. A virtual machine lends what nobody uses to its host, and whoever is the first
+    """Touches so much memory, half of what is free at most, and gives it back. A virtual machine lends what nobody uses to its host, and whoever is the first
     to use it again waits for it: up to two seconds a GiB, and always the same server, because the one before it is slow."""
-    if size:
+    if size := min(size, available_bytes() // 2):
         with mmap.mmap(-1, size) as memory:
             for page in range(0, size, mmap.PAGESIZE):
                 memory[page] = 1
+
+
+def available_bytes():
+    fields = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
 
 
 def program(command, environment, folder, reads=()):
@@ -83,7 +88,7 @@ def program(command, environment, folder, reads=()):
     seconds and its peak of memory, those of the children that it waited for counted in."""
     # The file system of the folder alone: another one's server may be dead, and a sync of all would wait for it for ever.
     subprocess.run(["sync", "-f", str(folder)], check=True)
-    forget(reads)
+    leave_cache(reads)
     with tempfile.TemporaryFile() as told:
         began = time.monotonic()
         process = subprocess.Popen([str(word) for word in command], env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
@@ -101,7 +106,7 @@ def program(command, environment, folder, reads=()):
     return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss / 1024}
 
 
-def forget(places):
+def leave_cache(places):
     """Takes the files below the places, which are synced, out of the page cache."""
     for path in (path for place in places for path in pathlib.Path(place).rglob("*") if path.is_file() and not path.is_symlink()):
         handle = os.open(path, os.O_RDONLY)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 import tools
-from measure import MIB, program, rounds
+from measure import MIB, available_bytes, program, rounds
 from report import Goal, Result
 from tools import say
 from vault_programs import home_of, programs
@@ -43,8 +43,7 @@ def refuse_without_room(quick):
         free = shutil.disk_usage(folder).free
         if free < needed:
             raise SystemExit(f"{folder} has {free / GB:.1f} GB free, and the bench needs {needed / GB:.1f}: make room, or try --quick")
-    fields = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
-    available, needed = int(fields["MemAvailable"].split()[0]) * 1024, 1.1 * size + 3 * GB
+    available, needed = available_bytes(), 1.1 * size + 3 * GB
     if available < needed:
         raise SystemExit(f"{available / GB:.1f} GB of memory are available, and the bench needs {needed / GB:.1f}, because it restores "
                          "into memory: end something, or try --quick")
@@ -159,7 +158,7 @@ def saved(own, source):
 
 
 def restored(own, source, is_compared):
-    """Into memory, so that no disk is measured; what came back is compared with what was saved once."""
+    """Into memory, so that no disk but the repository's is measured; what came back is compared with what was saved once."""
     target = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-bench-", dir=MEMORY))
     try:
         sample = program(own.restore(source, target), own.environment(), own.home, [own.folder])
