@@ -19,6 +19,10 @@ use crate::model::stored_file::BlobId;
 /// The disk is set to work whenever so many bytes more have been written, so that the sync at the end finds little left to do.
 const WRITE_BACK_BYTES: u64 = 8 << 20;
 
+/// Bytes written at a time. Linux takes the memory of a write in one stretch, and long stretches from what has long been free; a virtual
+/// machine has lent that to its host and waits until it is back.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// One staging file, open. Dropping it removes that name and no other.
 pub(super) struct StagingFile {
     pub(super) root: Arc<Root>,
@@ -63,7 +67,9 @@ impl StagingFile {
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
-        self.file.write_all(bytes).writing(|| format!("writing the staging file {}", self.name))?;
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.file.write_all(piece).writing(|| format!("writing the staging file {}", self.name))?;
+        }
         self.written_bytes += bytes.len() as u64;
         self.begin_write_back();
         Ok(())
