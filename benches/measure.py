@@ -1,4 +1,5 @@
 """What is measured: the time on the wall, the server's CPU seconds and its peak of memory, workers counted in."""
+import math
 import mmap
 import os
 import pathlib
@@ -115,12 +116,15 @@ def leave_cache(places):
 
 
 def rounds(contestants, count, work):
-    """Each server has its turn in every round, another one begins each time. Samples by name."""
+    """Each server has its turn in every round. Another one begins each time, and another step leads on: whoever always came after the
+    slowest would always find the memory that the host has taken back meanwhile. Samples by name."""
     names = list(contestants)
+    steps = [step for step in range(1, len(names)) if math.gcd(step, len(names)) == 1] or [1]
     samples = {name: [] for name in names}
     for number in range(count):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+        step = steps[number % len(steps)]
+        for place in range(len(names)):
+            name = names[(number + place * step) % len(names)]
             samples[name].append(work(contestants[name], number))
     return samples
 
