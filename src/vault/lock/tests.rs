@@ -13,6 +13,8 @@ use crate::vault::testing::{Restic, Vault};
 
 struct TestClock {
     now: Mutex<Timestamp>,
+    /// How long somebody waited each time.
+    waits: Mutex<Vec<Duration>>,
     /// What happens while somebody waits.
     meanwhile: Mutex<Box<dyn FnMut() + Send>>,
 }
@@ -22,14 +24,16 @@ impl Clock for TestClock {
         *self.now.lock().unwrap()
     }
 
-    fn wait(&self, _: Duration) {
+    fn wait(&self, time: Duration) {
+        self.waits.lock().unwrap().push(time);
         self.meanwhile.lock().unwrap()();
     }
 }
 
 impl TestClock {
     fn new() -> Arc<Self> {
-        Arc::new(Self { now: Mutex::new("2024-05-06T07:08:09Z".parse().unwrap()), meanwhile: Mutex::new(Box::new(|| {})) })
+        let now = Mutex::new("2024-05-06T07:08:09Z".parse().unwrap());
+        Arc::new(Self { now, waits: Mutex::default(), meanwhile: Mutex::new(Box::new(|| {})) })
     }
 
     fn pass(&self, minutes: i64) {
@@ -151,7 +155,7 @@ fn who_may_wait_tries_again_until_the_other_is_gone() {
     let mut naps = 0;
     clock.meanwhile(move || {
         naps += 1;
-        // In the third pause: 5 s and 10 s are 75 naps.
+        // In the third pause or the fourth: the first two are of 75 naps at most.
         if naps == 100 {
             place.remove_file(Name::Of(Kind::Lock, other));
         }
@@ -164,6 +168,24 @@ fn who_may_wait_tries_again_until_the_other_is_gone() {
     let cancel = Cancel::default();
     cancel.raise();
     assert!(matches!(Guard::take(&vault.repository, Mode::Shared, &waiting, &cancel), Err(Error::Cancelled)));
+}
+
+/// They would meet again and again, each as long as its patience lasts, while nobody holds a lock.
+#[test]
+fn two_who_gave_way_to_each_other_do_not_come_back_at_once() {
+    let (vault, clock) = (Vault::new(), TestClock::new());
+    plant(&vault, &clock, true, 0, ("db2", 1));
+    let waiting = Options { retry_for: Duration::from_mins(1), ..options(&clock) };
+    let [one, other] = [(), ()].map(|()| {
+        assert!(matches!(take(&vault, Mode::Shared, &waiting), Err(Error::Locked(_))));
+        std::mem::take(&mut *clock.waits.lock().unwrap())
+    });
+    assert_eq!(
+        [&one, &other].map(|waits| waits.iter().sum::<Duration>()),
+        [Duration::from_mins(1); 2],
+        "both have the patience they were asked for"
+    );
+    assert_ne!(one, other);
 }
 
 #[test]
