@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::gate::{Gate, Passage};
@@ -19,6 +19,8 @@ struct Shared {
     /// Where the server is.
     target: AtomicU16,
     is_cut: AtomicBool,
+    /// How often it was cut.
+    cuts: AtomicU64,
     /// New connections wait, and whether one does.
     stalled: Mutex<Stalled>,
     moves: Condvar,
@@ -59,6 +61,7 @@ impl Proxy {
     /// Ends all connections, in the middle of whatever they carry. New ones end at once, until [`Self::mend`].
     pub fn cut(&self) {
         self.shared.is_cut.store(true, Ordering::SeqCst);
+        self.shared.cuts.fetch_add(1, Ordering::SeqCst);
         for connection in self.shared.connections.lock().expect("nobody panics").drain(..) {
             // It may have ended by itself.
             let _: std::io::Result<()> = connection.shutdown(Shutdown::Both);
@@ -109,6 +112,7 @@ impl Shared {
             stalled.has_any |= stalled.is_stalled;
             stalled.is_stalled
         }));
+        let cuts = self.cuts.load(Ordering::SeqCst);
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.target.load(Ordering::SeqCst))) else { return };
         let is_mute = Arc::new(AtomicBool::new(false));
         for (from, to, is_upward) in [(&client, &server, true), (&server, &client, false)] {
@@ -117,8 +121,8 @@ impl Shared {
             let (shared, is_mute) = (Arc::clone(self), Arc::clone(&is_mute));
             std::thread::spawn(move || shared.pump(from, to, is_upward, &is_mute));
         }
-        // What came between the look and the list.
-        if self.is_cut.load(Ordering::SeqCst) {
+        // It was cut between the look and the list, and may have been mended since: this one may lead to where the server was.
+        if self.is_cut.load(Ordering::SeqCst) || self.cuts.load(Ordering::SeqCst) != cuts {
             let _: std::io::Result<()> = client.shutdown(Shutdown::Both);
         }
     }
