@@ -24,6 +24,7 @@ pub mod fleet;
 mod guarded_time;
 pub mod hide;
 pub mod home;
+mod intake;
 pub mod list;
 mod locks;
 pub mod open;

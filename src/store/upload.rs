@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::task::JoinHandle;
 
 use super::blobs::{BlobError, Blobs, Staged};
+use super::intake::{Intake, Lost, TakeIn};
 use super::promises::Promise;
 use super::visit::{Asked, Visit};
 use super::{Error, Result, Store};
@@ -16,11 +16,11 @@ use crate::model::digest::{BlockSums, Hasher, Sha256Digest};
 use crate::model::file_name::FileName;
 use crate::model::stored_file::StoredFile;
 
-/// Bytes collected before a blocking thread hashes and writes them. Two such buffers are in use at once.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes collected before a blocking thread hashes and writes them. Four such buffers are in use at once.
+const BUFFER_BYTES: usize = 128 * 1024;
 /// The same for whoever comes while so many uploads are under way: a crowd keeps the threads busy with less.
 const CROWD: usize = 16;
-const CROWD_BUFFER_BYTES: usize = 128 * 1024;
+const CROWD_BUFFER_BYTES: usize = 64 * 1024;
 
 /// What an upload of unknown length promises at a time.
 const STEP_BYTES: u64 = 16 << 20;
@@ -38,10 +38,7 @@ pub struct Upload {
     /// Bytes that room was promised for.
     promised: u64,
     received: u64,
-    buffer: Vec<u8>,
-    /// The buffer is handed over with so many bytes in it.
-    buffer_bytes: usize,
-    sink: Sinking,
+    intake: Intake<Sink>,
     /// Counts this upload among those that are under way.
     _present: Arc<()>,
     /// When the account was last seen open.
@@ -60,16 +57,6 @@ enum Length {
     AtMost(u64),
 }
 
-/// Where the received bytes go: at rest, or on a blocking thread that takes a buffer in.
-enum Sinking {
-    Idle(Box<Sink>),
-    Busy(JoinHandle<TakenIn>),
-    Failed,
-}
-
-/// The sink again, the buffer that it emptied, and how that went.
-type TakenIn = (Box<Sink>, Vec<u8>, Result<(), BlobError>);
-
 pub(super) struct Sink {
     blobs: Arc<dyn Blobs>,
     /// Made for the first bytes, on the blocking thread that writes them.
@@ -78,7 +65,7 @@ pub(super) struct Sink {
     promise: Promise,
 }
 
-impl Sink {
+impl TakeIn for Sink {
     fn take_in(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
         let staged = match &mut self.staged {
             Some(staged) => staged,
@@ -89,7 +76,9 @@ impl Sink {
         self.promise.wrote(bytes.len() as u64);
         Ok(())
     }
+}
 
+impl Sink {
     /// Takes the last bytes in.
     pub(super) fn close(mut self, last_bytes: &[u8]) -> Result<Received, BlobError> {
         self.take_in(last_bytes)?;
@@ -162,7 +151,7 @@ impl Store {
         };
         let present = Arc::clone(&self.inner.uploading);
         let buffer_bytes = if Arc::strong_count(&present) > CROWD { CROWD_BUFFER_BYTES } else { BUFFER_BYTES };
-        let room = usize::try_from(most_bytes).unwrap_or(buffer_bytes).min(buffer_bytes);
+        let intake = Intake::new(sink, Arc::clone(&self.inner.writers), buffer_bytes, most_bytes);
         Ok(Upload {
             store: self.clone(),
             account,
@@ -172,10 +161,8 @@ impl Store {
             slack_bytes,
             promised: size_bytes,
             received: 0,
-            buffer: Vec::with_capacity(room),
-            buffer_bytes,
+            intake,
             _present: present,
-            sink: Sinking::Idle(sink),
             seen_open_at: Instant::now(),
         })
     }
@@ -204,29 +191,20 @@ impl Upload {
         while self.received > self.promised {
             self.promise_more(most).await?;
         }
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(self.buffer_bytes - self.buffer.len()));
-            self.buffer.extend_from_slice(now);
-            rest = later;
-            if self.buffer.len() == self.buffer_bytes {
-                self.hand_over().await?;
-            }
-        }
-        Ok(())
+        self.intake.write(&bytes).await.map_err(|lost| self.lost(lost))
     }
 
     /// Syncs, publishes, commits; runs to its end even when the caller stops waiting. `expected` are digests that the client sent.
     /// After Ok the file is kept. Errors: `WrongSize`, `DigestMismatch`, `NameTaken`, `OverQuota`, `DiskFull`, `AccountClosed`,
     /// `InDoubt`, `WritesSuspended`, `Unavailable`.
-    pub async fn finish(mut self, expected: Vec<Sha256Digest>) -> Result<StoredFile> {
+    pub async fn finish(self, expected: Vec<Sha256Digest>) -> Result<StoredFile> {
         if let Length::Exactly(promised) = self.length
             && self.received != promised
         {
             return Err(Error::WrongSize { promised, received: self.received });
         }
-        let (sink, _) = self.rest().await?;
-        let Self { store, account, name, replaced, slack_bytes, received, buffer, .. } = self;
+        let Self { store, account, name, replaced, slack_bytes, received, promised, intake, .. } = self;
+        let (sink, buffer) = intake.finish().await.map_err(|lost| intake_failed(&store, lost, promised))?;
         let whole = Whole { account, name, size_bytes: received, expected, replaced, slack_bytes };
         let committing = store.clone();
         let keep = async move { committing.keep(whole, sink, buffer).await };
@@ -237,9 +215,9 @@ impl Upload {
     async fn promise_more(&mut self, most: u64) -> Result<()> {
         let step = STEP_BYTES.min(most - self.promised);
         let more = self.store.admit_more(&self.account, step).await?;
-        let (mut sink, _) = self.rest().await?;
+        let mut sink = self.intake.rest().await.map_err(|lost| self.lost(lost))?;
         sink.promise.absorb(more);
-        self.sink = Sinking::Idle(sink);
+        self.intake.put_back(sink);
         self.promised += step;
         Ok(())
     }
@@ -254,31 +232,14 @@ impl Upload {
         }
     }
 
-    /// Gives the full buffer to a blocking thread and goes on with the one that comes back.
-    async fn hand_over(&mut self) -> Result<()> {
-        let (mut sink, recycled) = self.rest().await?;
-        let place = self.store.writer_place().await;
-        let full = std::mem::replace(&mut self.buffer, recycled);
-        self.sink = Sinking::Busy(tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let outcome = sink.take_in(&full);
-            let mut empty = full;
-            empty.clear();
-            (sink, empty, outcome)
-        }));
-        Ok(())
+    fn lost(&self, lost: Lost) -> Error {
+        intake_failed(&self.store, lost, self.promised)
     }
+}
 
-    /// Waits for the sink to come to rest and takes it out, with an empty buffer.
-    async fn rest(&mut self) -> Result<(Box<Sink>, Vec<u8>)> {
-        match std::mem::replace(&mut self.sink, Sinking::Failed) {
-            Sinking::Idle(sink) => Ok((sink, Vec::with_capacity(self.buffer.capacity()))),
-            Sinking::Busy(task) => {
-                let (sink, buffer, outcome) = task.await.map_err(|panic| Error::Internal(panic.into()))?;
-                outcome.map_err(|error| self.store.blob_write_failed(error, self.promised))?;
-                Ok((sink, buffer))
-            }
-            Sinking::Failed => Err(Error::Internal("an upload went on after it had failed".into())),
-        }
+fn intake_failed(store: &Store, lost: Lost, promised: u64) -> Error {
+    match lost {
+        Lost::Disk(error) => store.blob_write_failed(error, promised),
+        lost => Error::Internal(lost.into()),
     }
 }
