@@ -37,6 +37,8 @@ pub mod forget;
 pub mod id;
 /// Which pack holds which blob.
 pub mod index;
+/// Pauses of random length.
+pub mod jitter;
 /// Passwords, and the files that they open.
 pub mod keys;
 /// Who may work on a repository at the same time.

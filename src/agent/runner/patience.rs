@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::agent::channel::CallError;
 use crate::vault::cancel::Cancel;
+use crate::vault::jitter::{part_of, random};
 
 /// What a server may ask for at most.
 const LONGEST_ASKED: Duration = Duration::from_hours(1);
@@ -77,7 +78,7 @@ impl Patience {
     /// `random` is in 0 to 1.
     fn pause(&self, error: &CallError, random: f64) -> Duration {
         let doubled = self.pauses.first.saturating_mul(2_u32.saturating_pow(self.tries)).min(self.pauses.longest);
-        let own = doubled.mul_f64(random.mul_add(0.5, 0.5));
+        let own = part_of(doubled, random);
         match error {
             CallError::Unavailable { after: Some(after), .. } => own.max((*after).min(LONGEST_ASKED)),
             _ => own,
@@ -108,11 +109,6 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-fn random() -> f64 {
-    // Without randomness it is the mean.
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

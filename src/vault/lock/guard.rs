@@ -13,6 +13,7 @@ use crate::vault::backend::{Kind, Name};
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
 use crate::vault::id::Id;
+use crate::vault::jitter::{part_of, random};
 use crate::vault::keys::Maker;
 use crate::vault::repository::Repository;
 
@@ -81,6 +82,7 @@ impl Guard {
             cancel.check()?;
             match try_once(repository, mode, options) {
                 Err(Error::Locked(_)) if !left.is_zero() => {
+                    // Two who came at once gave way to each other, and after equal pauses would do so again.
                     let now = part_of(pause, random()).min(left);
                     wait(now, &*options.clock, cancel)?;
                     // A pause of nothing would be tried for ever.
@@ -154,18 +156,6 @@ impl Drop for Guard {
     }
 }
 
-/// Between half of a pause and all of it. Two who came at once gave way to each other: after the same pause they would do so again, and
-/// for as long as they have patience.
-fn part_of(pause: Duration, random: f64) -> Duration {
-    pause.mul_f64(random.mul_add(0.5, 0.5))
-}
-
-/// In 0 to 1.
-fn random() -> f64 {
-    // Without randomness it is the mean.
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
-}
-
 fn try_once(repository: &Repository, mode: Mode, options: &Options) -> Result<(Id, LockFile), Error> {
     let mut passed = HashSet::new();
     look_for_others(repository, mode, options, &mut passed)?;
@@ -214,16 +204,4 @@ fn wait(time: Duration, clock: &dyn Clock, cancel: &Cancel) -> Result<(), Error>
         left -= nap;
     }
     cancel.check()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_are_of_half_their_length_to_all_of_it() {
-        let pause = Duration::from_secs(8);
-        assert_eq!([0.0, 0.5, 1.0].map(|random| part_of(pause, random).as_secs()), [4, 6, 8]);
-        assert_eq!(part_of(Duration::ZERO, 1.0), Duration::ZERO);
-    }
 }

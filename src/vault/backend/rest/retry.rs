@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::vault::backend::options::Retries;
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
+use crate::vault::jitter::random;
 
 /// How one try failed.
 #[derive(Debug)]
@@ -32,9 +33,7 @@ pub fn repeat<T>(retries: &Retries, cancel: &Cancel, mut attempt: impl FnMut() -
             Err(Failed::Finally(error)) => return Err(error),
             Err(Failed::ForNow { error, after }) => (error, after),
         };
-        // Without randomness it waits the mean.
-        let random = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
-        let pause = pause(retries, tries, after, random);
+        let pause = pause(retries, tries, after, random());
         if began.elapsed() + pause > retries.in_all {
             return Err(error);
         }
