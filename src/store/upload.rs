@@ -166,6 +166,13 @@ impl Store {
             seen_open_at: Instant::now(),
         })
     }
+
+    fn intake_failed(&self, lost: Lost, promised_bytes: u64) -> Error {
+        match lost {
+            Lost::Disk(error) => self.blob_write_failed(error, promised_bytes),
+            lost => Error::Internal(lost.into()),
+        }
+    }
 }
 
 /// Why an account takes no uploads, where it does not.
@@ -191,7 +198,7 @@ impl Upload {
         while self.received > self.promised {
             self.promise_more(most).await?;
         }
-        self.intake.write(&bytes).await.map_err(|lost| self.lost(lost))
+        self.intake.write(&bytes).await.map_err(|lost| self.store.intake_failed(lost, self.promised))
     }
 
     /// Syncs, publishes, commits; runs to its end even when the caller stops waiting. `expected` are digests that the client sent.
@@ -204,7 +211,7 @@ impl Upload {
             return Err(Error::WrongSize { promised, received: self.received });
         }
         let Self { store, account, name, replaced, slack_bytes, received, promised, intake, .. } = self;
-        let (sink, buffer) = intake.finish().await.map_err(|lost| intake_failed(&store, lost, promised))?;
+        let (sink, buffer) = intake.finish().await.map_err(|lost| store.intake_failed(lost, promised))?;
         let whole = Whole { account, name, size_bytes: received, expected, replaced, slack_bytes };
         let committing = store.clone();
         let keep = async move { committing.keep(whole, sink, buffer).await };
@@ -215,7 +222,7 @@ impl Upload {
     async fn promise_more(&mut self, most: u64) -> Result<()> {
         let step = STEP_BYTES.min(most - self.promised);
         let more = self.store.admit_more(&self.account, step).await?;
-        let mut sink = self.intake.rest().await.map_err(|lost| self.lost(lost))?;
+        let mut sink = self.intake.rest().await.map_err(|lost| self.store.intake_failed(lost, self.promised))?;
         sink.promise.absorb(more);
         self.intake.put_back(sink);
         self.promised += step;
@@ -230,16 +237,5 @@ impl Upload {
             // A catalog that does not answer just now is no reason to break an upload: the commit judges in the end.
             Err(_) => Ok(()),
         }
-    }
-
-    fn lost(&self, lost: Lost) -> Error {
-        intake_failed(&self.store, lost, self.promised)
-    }
-}
-
-fn intake_failed(store: &Store, lost: Lost, promised: u64) -> Error {
-    match lost {
-        Lost::Disk(error) => store.blob_write_failed(error, promised),
-        lost => Error::Internal(lost.into()),
     }
 }
