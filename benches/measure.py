@@ -72,7 +72,7 @@ def turn(server, work, needs=0):
 
 def take_in_hand(size):
     """Touches so much memory, half of what is free at most, and gives it back. A virtual machine lends what nobody uses to its host, and whoever is the first
-    to use it again waits for it: up to two seconds a GiB, and always the same server, because the one before it is slow."""
+    to use it again waits for it: up to two seconds a GiB."""
     if size := min(size, available_bytes() // 2):
         with mmap.mmap(-1, size) as memory:
             for page in range(0, size, mmap.PAGESIZE):
