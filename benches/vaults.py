@@ -1,5 +1,6 @@
 """restic's work: backups into a vault, into rclone's server for restic, and into a folder; and the restores."""
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from servers import Ours, Rclone
 from tools import say
 
 KEPT = "kept"
+SEED = 5
 
 
 def large_backups(bench, count):
@@ -128,13 +130,15 @@ class Folder:
 
 
 def make_large_tree(folder, size):
-    """One file; every second MiB of it is text that compresses well."""
+    """One file; every second MiB of it is text that compresses well. No stretch comes twice: restic cuts each repository at other places
+    of its own, and would find some of the same stretches again in one and none in the other."""
     folder.mkdir()
-    block, text = random_block(), b"".join(b"%08d the same words again and again\n" % line for line in range(MIB // 40))
+    noise, number_of_block = random.Random(SEED), b"########"
+    line = b"%s %08d the same words again and again\n"
+    text = b"".join(line % (number_of_block, number) for number in range(MIB // len(line % (number_of_block, 0)))).ljust(MIB)
     with open(folder / "large", "wb") as file:
         for number in range(size // MIB):
-            part = block if number % 2 else text
-            file.write(number.to_bytes(8, "big") + part[8:])
+            file.write(noise.randbytes(MIB) if number % 2 else text.replace(number_of_block, b"%08d" % number))
 
 
 def make_small_tree(folder, files):
