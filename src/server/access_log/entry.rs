@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::AccessLog;
@@ -35,6 +36,8 @@ pub struct Entry {
     account: Option<AccountId>,
     user: Option<i64>,
     sent_bytes: u64,
+    /// The length that the answer's head tells. Nobody asks such a body for more.
+    promised_bytes: Option<u64>,
     ending: Ending,
     exchange: Exchange,
     log: AccessLog,
@@ -64,6 +67,7 @@ impl Entry {
             account: None,
             user: None,
             sent_bytes: 0,
+            promised_bytes: None,
             ending: Ending::Left,
             exchange,
             _in_flight: log.metrics.in_flight(request.method()),
@@ -74,6 +78,7 @@ impl Entry {
     /// The answer with a body that carries this entry to its end.
     pub fn answered(mut self, mut response: Response<Body>) -> Response<Body> {
         self.status = Some(response.status());
+        self.promised_bytes = promised_bytes(response.headers());
         self.account = response.extensions_mut().remove::<LoggedAccount>().map(|LoggedAccount(account)| account);
         self.user = response.extensions_mut().remove::<LoggedUser>().map(|LoggedUser(user)| user);
         let body = |inner: Body| {
@@ -89,6 +94,10 @@ impl Entry {
             self.ending = Ending::Whole;
         }
     }
+}
+
+fn promised_bytes(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl Drop for Entry {
@@ -134,7 +143,7 @@ impl HttpBody for LoggedBody {
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.entry.sent_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if self.inner.is_end_stream() {
+                if self.inner.is_end_stream() || self.entry.promised_bytes == Some(self.entry.sent_bytes) {
                     self.entry.ending = Ending::Whole;
                 }
             }
@@ -184,6 +193,10 @@ mod tests {
 
     /// The line about a request that was answered with `body`, of which the client took `frames`.
     async fn line(request: Request<()>, body: Body, account: &str, frames: usize) -> serde_json::Value {
+        line_of(request, Response::new(body), account, frames).await
+    }
+
+    async fn line_of(request: Request<()>, mut response: Response<Body>, account: &str, frames: usize) -> serde_json::Value {
         let lines = Lines::default();
         let out = lines.clone();
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || out.clone()).finish();
@@ -191,7 +204,6 @@ mod tests {
         let exchange = Progress::new(Arc::new(limits())).begin(Some(0));
         let log = AccessLog::new(Metrics::default(), LiveLimits::new(limits()));
         let entry = log.begin(&request, IpAddr::from([192, 0, 2, 1]), exchange);
-        let mut response = Response::new(body);
         response.extensions_mut().insert(LoggedAccount(account.parse().expect("an account id")));
         let mut response = entry.answered(response);
         for _ in 0..frames {
@@ -220,6 +232,16 @@ mod tests {
         assert_eq!((&line["path"], &line["status"]), (&"/session/[redacted]/a".into(), &200.into()));
         assert_eq!((&line["peer"], &line["account"], &line["sent_bytes"]), (&"192.0.2.1".into(), &"Y21R3P".into(), &8.into()));
         assert!(!line.to_string().contains("secret") && !line.to_string().contains("c2VjcmV0"), "{line}");
+    }
+
+    /// Symptom that this prevents: the line of every whole download said that its client had left, since nobody asks for more than was promised.
+    #[tokio::test]
+    async fn an_answer_is_whole_with_the_last_byte_that_its_head_promised() {
+        for (frames, message) in [(1, "request, client left before the end"), (2, "request")] {
+            let response = Response::builder().header(CONTENT_LENGTH, 8).body(body(&[Ok("12345"), Ok("678")])).expect("a response");
+            let line = line_of(get("/a"), response, "Y21R3P", frames).await;
+            assert_eq!(line["message"], message, "{frames} frames");
+        }
     }
 
     #[tokio::test]
