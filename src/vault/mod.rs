@@ -48,6 +48,7 @@ mod nameless;
 pub mod pack;
 mod pack_table;
 mod parallel;
+mod past_cache;
 mod polynomial;
 /// How far a run is.
 pub mod progress;

@@ -3,34 +3,25 @@
 //! Short files are announced to the system when they are opened, so that of those that wait for a worker a disk takes many at once. A large
 //! file has a thread that reads its next segment while the one before is cut, so neither the disk nor a processor waits for the other.
 //!
-//! What the page cache has of a large file comes from there. The rest passes it by (`O_DIRECT`, open(2)), where the file system can do that:
-//! nobody reads it again soon, so what the machine works with stays in the cache, and the processor is spared the search for free memory
-//! and a copy.
+//! Large files are read past the page cache (`vault::past_cache`).
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
-use std::os::unix::fs::FileExt as _;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use rustix::fs::Advice;
 
 use super::pool::WHOLE_BYTES;
 use super::segment::{SEGMENT_BYTES, Segment, Segments};
-use crate::vault::pack::ALIGNED_BYTES;
+use crate::vault::past_cache::{Reader, advise};
 
 /// Lets the system read a file that will be read whole, while it waits for its turn.
 pub(super) fn begin_reading(file: &File, size_bytes: u64) {
     if size_bytes <= WHOLE_BYTES {
         advise(file, Advice::WillNeed);
     }
-}
-
-fn advise(file: &File, advice: Advice) {
-    // Slower without, no more.
-    let _ = fadvise(file, 0, None, advice);
 }
 
 /// Gives `each` the first `most` bytes of the file, or what it has of them, segment by segment, and whether this is the last one.
@@ -43,7 +34,7 @@ pub(super) fn read_ahead<E: From<io::Error>>(
     thread::scope(|scope| {
         // What is read next waits in its thread, so two segments have memory.
         let (send, receive) = sync_channel(0);
-        thread::Builder::new().spawn_scoped(scope, move || read_all(&mut Source::new(file), most, segments, &send))?;
+        thread::Builder::new().spawn_scoped(scope, move || read_all(&mut Reader::new(file), most, segments, &send))?;
         for read in receive {
             let (segment, is_last) = read?;
             each(segment, is_last)?;
@@ -53,7 +44,7 @@ pub(super) fn read_ahead<E: From<io::Error>>(
 }
 
 /// Ends early where nobody takes the segments any more.
-fn read_all(source: &mut Source<'_>, most: u64, segments: &Arc<Segments>, to: &SyncSender<io::Result<(Segment, bool)>>) {
+fn read_all(source: &mut Reader<'_>, most: u64, segments: &Arc<Segments>, to: &SyncSender<io::Result<(Segment, bool)>>) {
     let (mut at, mut is_last) = (0, false);
     while !is_last {
         let mut segment = segments.take();
@@ -70,99 +61,15 @@ fn read_all(source: &mut Source<'_>, most: u64, segments: &Arc<Segments>, to: &S
     }
 }
 
-/// A file and how it is read.
-struct Source<'a> {
-    file: &'a File,
-    usual: OFlags,
-    /// Whether the page cache can be passed by.
-    can_pass: bool,
-}
-
-impl<'a> Source<'a> {
-    fn new(file: &'a File) -> Self {
-        let usual = fcntl_getfl(file).unwrap_or(OFlags::empty());
-        let can_pass = fcntl_setfl(file, usual | OFlags::DIRECT).and_then(|()| fcntl_setfl(file, usual)).is_ok();
-        // Each segment is asked for, so the system need not guess what comes next: its guesses would be in the cache.
-        advise(file, if can_pass { Advice::Random } else { Advice::Sequential });
-        Self { file, usual, can_pass }
-    }
-
-    /// Reads `wanted` bytes to the beginning of `room`, or up to the end of the file. How many there were.
-    fn read(&mut self, room: &mut [u8], wanted: usize, at: u64) -> io::Result<usize> {
-        let mut count = if self.can_pass && !self.is_cached(wanted, at) { self.read_past_cache(room, wanted, at)? } else { 0 };
-        while count < wanted {
-            match self.file.read_at(&mut room[count..wanted], at + count as u64) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(count)
-    }
-
-    /// Whether the last one of these bytes can be had without a disk (`RWF_NOWAIT`, preadv2(2)). Where the file system cannot tell, the
-    /// cache is not passed by.
-    fn is_cached(&mut self, wanted: usize, at: u64) -> bool {
-        let last = (at + wanted as u64).saturating_sub(1);
-        match preadv2(self.file, &mut [IoSliceMut::new(&mut [0])], last, ReadWriteFlags::NOWAIT) {
-            Err(Errno::AGAIN) => false,
-            Err(Errno::OPNOTSUPP) => {
-                self.give_up();
-                true
-            }
-            _ => true,
-        }
-    }
-
-    /// How many bytes are read; the others are to be had as usual.
-    fn read_past_cache(&mut self, room: &mut [u8], wanted: usize, at: u64) -> io::Result<usize> {
-        fcntl_setfl(self.file, self.usual | OFlags::DIRECT)?;
-        let read = self.read_blocks(&mut room[..wanted.next_multiple_of(ALIGNED_BYTES)], at);
-        fcntl_setfl(self.file, self.usual)?;
-        // The file may have grown within its last block.
-        read.map(|count| count.min(wanted))
-    }
-
-    fn read_blocks(&mut self, room: &mut [u8], at: u64) -> io::Result<usize> {
-        let mut count = 0;
-        while count < room.len() && count % ALIGNED_BYTES == 0 {
-            match self.file.read_at(&mut room[count..], at + count as u64) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // It asks for another alignment, or says only now that it cannot.
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                    self.give_up();
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(count)
-    }
-
-    fn give_up(&mut self) {
-        self.can_pass = false;
-        advise(self.file, Advice::Sequential);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::vault::crypto::random;
+    use std::os::unix::fs::FileExt as _;
 
-    /// A file of random bytes, on the disk alone.
-    fn cold_file(size_bytes: usize) -> (File, Vec<u8>) {
-        let mut bytes = vec![0; size_bytes];
-        random(&mut bytes);
-        let file = tempfile::tempfile().unwrap();
-        file.write_all_at(&bytes, 0).unwrap();
-        file.sync_all().unwrap();
-        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
-        (file, bytes)
-    }
+    use rustix::fs::{fadvise, fcntl_getfl};
+
+    use super::*;
+    use crate::vault::pack::ALIGNED_BYTES;
+    use crate::vault::testing::cold_file;
 
     fn read(file: &File, most: u64) -> io::Result<Vec<u8>> {
         let (mut bytes, mut was_last) = (Vec::new(), false);
@@ -204,26 +111,12 @@ mod tests {
         assert!(read(&file, 1 << 40).unwrap() == bytes, "it was longer a moment ago");
     }
 
-    #[test]
-    fn what_the_cache_has_not_passes_it_by_where_the_file_system_lets_it() {
-        let (file, bytes) = cold_file(4 * SEGMENT_BYTES);
-        let mut source = Source::new(&file);
-        // A look brings in what it looks at, so the second one is elsewhere; and neither is where the reading looks.
-        let mut cached = |place| (0..4).filter(|at| source.is_cached(1, (at * SEGMENT_BYTES + place) as u64)).count();
-        if cached(SEGMENT_BYTES / 4) > 0 {
-            eprintln!("NOT TESTED: this file system keeps its files in the cache");
-            return;
-        }
-        assert!(read(&file, bytes.len() as u64).unwrap() == bytes);
-        assert_eq!(cached(SEGMENT_BYTES / 2), if source.can_pass { 0 } else { 4 });
-    }
-
     /// Whether the system reads more of a file, now on the disk alone, than it is asked for after `begin`.
     fn is_begun_by(size_bytes: u64, begin: impl FnOnce(&File)) -> bool {
         const PAGES: u64 = 32;
         let page = ALIGNED_BYTES as u64;
         let (file, _) = cold_file(size_bytes as usize);
-        let mut source = Source::new(&file);
+        let mut source = Reader::new(&file);
         // Each look and each read brings in its own page and no other.
         advise(&file, Advice::Random);
         begin(&file);
