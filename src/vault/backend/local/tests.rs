@@ -1,15 +1,18 @@
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use rustix::fs::{Advice, fadvise};
 
 use super::Local;
 use crate::vault::backend::{Backend as _, Kind, Name, contract};
 use crate::vault::error::Error;
 use crate::vault::id::Id;
+use crate::vault::past_cache::Reader;
+use crate::vault::testing::cold_file;
 
 fn empty() -> (tempfile::TempDir, Local) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -120,6 +123,51 @@ fn of_several_configs_at_once_one_is_kept_and_the_others_hear_so() {
             assert_eq!(outcome.is_ok(), kept == config[..], "{outcome:?}");
         }
     }
+}
+
+#[test]
+fn any_part_of_a_pack_is_read_as_it_lies_there_from_the_disk_and_from_the_cache() {
+    let (_folder, place) = empty();
+    let (_, pack) = cold_file((3 << 20) + 5);
+    let name = Name::Of(Kind::Data, Id::of(&pack));
+    place.save(name, Bytes::from(pack.clone())).expect("room for a pack");
+    let end = pack.len() as u64;
+    for start in [0, 1, 4095, 4096, 4097, (1 << 20) + 17] {
+        for length in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2 << 20, end - start] {
+            let range = start..(start + length).min(end);
+            for from in ["the disk", "the cache"] {
+                if from == "the disk" {
+                    fadvise(File::open(place.path(name)).expect("the pack"), 0, None, Advice::DontNeed).expect("the cache lets go of it");
+                } else {
+                    fs::read(place.path(name)).expect("the pack");
+                }
+                let read = place.read(name, Some(range.clone())).expect("the part");
+                assert!(read == pack[range.start as usize..range.end as usize], "{range:?} from {from}");
+            }
+        }
+    }
+    for (start, length) in [(end - 1, 2), (0, end + 1), (end, 1 << 20)] {
+        let error = place.read(name, Some(start..start + length)).expect_err("more than there is");
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    }
+}
+
+#[test]
+fn what_is_read_of_a_pack_takes_no_place_in_the_cache_where_the_file_system_lets_it() {
+    let (_folder, place) = empty();
+    let (_, pack) = cold_file(4 << 20);
+    let name = Name::Of(Kind::Data, Id::of(&pack));
+    place.save(name, Bytes::from(pack)).expect("room for a pack");
+    let stored = File::open(place.path(name)).expect("the pack");
+    fadvise(&stored, 0, None, Advice::DontNeed).expect("the cache lets go of it");
+    // A look brings in what it looks at, so each place is looked at once.
+    let cached = |places: [u64; 2]| places.into_iter().filter(|at| Reader::new(&stored).is_cached(1, *at)).count();
+    if cached([(1 << 20) + 8192, (3 << 20) - 8192]) > 0 {
+        eprintln!("NOT TESTED: this file system keeps its files in the cache");
+        return;
+    }
+    place.read(name, Some((1 << 20) + 5..3 << 20)).expect("the part");
+    assert_eq!(cached([(1 << 20) + 65536, 2 << 20]), 0);
 }
 
 #[test]
