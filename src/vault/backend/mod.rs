@@ -97,6 +97,11 @@ pub trait Backend: Send + Sync {
 
     /// `Ok` where it is not there, too.
     fn remove(&self, name: Name) -> Result<(), Error>;
+
+    /// Whether a list tells of everything that was saved before it began, whoever saved it. Nobody knows it of a server that others made.
+    fn lists_at_once(&self) -> bool {
+        false
+    }
 }
 
 impl Kind {

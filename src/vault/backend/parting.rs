@@ -51,6 +51,10 @@ impl Backend for Parting {
             _ => self.work.remove(name),
         }
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.work.lists_at_once()
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ const LONGEST_NAP: Duration = Duration::from_millis(200);
 /// How long the parts of locking take.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// Between writing a lock and looking whether somebody else did.
+    /// Between writing a lock and looking whether somebody else did, where that must be waited for.
     pub settle: Duration,
     /// How old a lock gets before it is written anew.
     pub refresh_after: SignedDuration,
@@ -162,7 +162,10 @@ fn try_once(repository: &Repository, mode: Mode, options: &Options) -> Result<(I
     let file = LockFile::new(mode, &options.holder, options.clock.now());
     let id = repository.save_file(Kind::Lock, &file.to_bytes())?;
     passed.insert(id);
-    options.clock.wait(options.terms.settle);
+    // Who shares need not wait where a list tells of everything: of two that come at once the one that writes later sees the other.
+    if mode == Mode::Exclusive || !repository.backend().lists_at_once() {
+        options.clock.wait(options.terms.settle);
+    }
     match look_for_others(repository, mode, options, &mut passed) {
         Ok(()) => Ok((id, file)),
         Err(error) => {

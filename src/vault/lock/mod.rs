@@ -1,8 +1,8 @@
 //! Locks (`doc/design.rst`, "Locks"): files that say who works on a repository. Many may hold a shared one, for a backup, restore or
 //! check; an exclusive one, for forget and prune, only one, and nobody else any.
 //!
-//! Whoever wants one looks for others, writes its own, waits a moment and looks again: of two that come at once at least one sees the
-//! other and gives way. A lock is written anew every 5 minutes. One that is 30 minutes old, or whose process on this machine is gone, is
+//! Whoever wants one looks for others, writes its own and looks again: of two that come at once at least one sees the other and gives
+//! way. Before the second look it waits a moment, as a list may be late; who shares does so only where the place may be such a one. A lock is written anew every 5 minutes. One that is 30 minutes old, or whose process on this machine is gone, is
 //! stale and stops nobody: but whom it would have stopped removes it first, and so tells its holder, should that come back from a long
 //! sleep, that the repository is no longer as it was. A lock whose time is to come is not stale, as some clock is wrong then.
 //!

@@ -1,15 +1,19 @@
 //! What locks promise, with a clock that only moves when it is told to.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
+use crate::vault::backend::location::Location;
+use crate::vault::backend::{self, open_for_work};
 use crate::vault::cancel::Cancel;
-use crate::vault::keys::Maker;
-use crate::vault::testing::{Restic, Vault};
+use crate::vault::config::Version;
+use crate::vault::keys::{Maker, Password};
+use crate::vault::testing::{Place, Restic, Served, Vault};
 
 struct TestClock {
     now: Mutex<Timestamp>,
@@ -89,6 +93,7 @@ fn many_share_and_one_excludes_all() {
 fn of_two_that_come_at_once_at_least_one_gives_way() {
     for (mine, other, gives_way) in [(Mode::Shared, true, true), (Mode::Exclusive, false, true), (Mode::Shared, false, false)] {
         let (vault, clock) = (Arc::new(Vault::new()), TestClock::new());
+        vault.place.list_late();
         let (late, at) = (Arc::clone(&vault), Arc::clone(&clock));
         clock.meanwhile(move || {
             plant(&late, &at, other, 0, ("db2", 1));
@@ -97,6 +102,61 @@ fn of_two_that_come_at_once_at_least_one_gives_way() {
         assert_eq!(matches!(taken, Err(Error::Locked(_))), gives_way, "{mine:?}");
         assert_eq!(vault.place.ids(Kind::Lock).len(), if gives_way { 1 } else { 2 }, "who gives way leaves no lock");
     }
+}
+
+#[test]
+fn who_shares_waits_only_where_a_list_may_be_late_and_who_excludes_always() {
+    for (is_late, mode, waits) in
+        [(false, Mode::Shared, 0), (false, Mode::Exclusive, 1), (true, Mode::Shared, 1), (true, Mode::Exclusive, 1)]
+    {
+        let (vault, clock) = (Vault::new(), TestClock::new());
+        if is_late {
+            vault.place.list_late();
+        }
+        drop(take(&vault, mode, &options(&clock)).unwrap());
+        assert_eq!(*clock.waits.lock().unwrap(), vec![Duration::from_millis(200); waits], "{mode:?}, late: {is_late}");
+    }
+}
+
+/// So nobody needs to wait there, whoever comes when: this clock's waits take no time.
+#[test]
+fn a_folder_is_listed_at_once_and_nobody_shares_there_what_another_one_has_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::parse(folder.path().to_str().unwrap()).unwrap();
+    let place = || open_for_work(&location, &backend::options::Options::default()).unwrap();
+    assert!(place().lists_at_once());
+    let password = Password::new("secret");
+    Repository::init(place(), &password, Version::Two, Maker::default()).unwrap();
+    let (clock, start) = (TestClock::new(), Barrier::new(2));
+    let (holders, held) = (AtomicU32::new(0), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for mode in [Mode::Shared, Mode::Exclusive] {
+            let (repository, options) = (Arc::new(Repository::open(place(), &password).unwrap()), options(&clock));
+            let (start, holders, held) = (&start, &holders, &held);
+            scope.spawn(move || {
+                for _ in 0..300 {
+                    start.wait();
+                    let taken = Guard::take(&repository, mode, &options, &Cancel::default());
+                    let count = u32::from(taken.is_ok());
+                    holders.fetch_add(count, Ordering::SeqCst);
+                    start.wait();
+                    // Both threads see the same, so none waits for one that has ended.
+                    assert!(holders.load(Ordering::SeqCst) < 2, "both hold it");
+                    held.fetch_add(count, Ordering::SeqCst);
+                    start.wait();
+                    holders.fetch_sub(count, Ordering::SeqCst);
+                    drop(taken);
+                }
+            });
+        }
+    });
+    assert_ne!(held.into_inner(), 0, "nobody ever had it");
+}
+
+#[test]
+fn of_a_server_nobody_knows_whether_it_lists_at_once() {
+    let served = Served::start(Box::new(Place::default()));
+    assert!(!open_for_work(&served.location(), &backend::options::Options::default()).unwrap().lists_at_once());
 }
 
 #[test]

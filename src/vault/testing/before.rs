@@ -67,4 +67,8 @@ impl Backend for Before {
     fn remove(&self, name: Name) -> Result<(), Error> {
         self.call(Call::Remove(name))?.remove(name)
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.place.lists_at_once()
+    }
 }

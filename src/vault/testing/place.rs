@@ -27,6 +27,7 @@ struct State {
     makes_the_last: bool,
     changes: usize,
     refuses_locks: bool,
+    lists_late: bool,
 }
 
 impl Place {
@@ -98,6 +99,11 @@ impl Place {
 
     pub(in crate::vault) fn refuse_locks(&self) {
         self.0.lock().unwrap().refuses_locks = true;
+    }
+
+    /// Nobody knows any more whether a list tells of everything.
+    pub(in crate::vault) fn list_late(&self) {
+        self.0.lock().unwrap().lists_late = true;
     }
 
     /// How many changes there were.
@@ -192,5 +198,9 @@ impl Backend for Place {
 
     fn remove(&self, name: Name) -> Result<(), Error> {
         self.change_file(name, None)
+    }
+
+    fn lists_at_once(&self) -> bool {
+        !self.0.lock().unwrap().lists_late
     }
 }

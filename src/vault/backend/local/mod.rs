@@ -102,4 +102,10 @@ impl Backend for Local {
             done => done.map_err(|error| failed("removing", name, error)),
         }
     }
+
+    /// readdir(3) gives every name that was there when it began. What another machine knows of a folder that both have mounted, it asks
+    /// for anew after it has written there itself, as whoever takes a lock has.
+    fn lists_at_once(&self) -> bool {
+        true
+    }
 }
