@@ -1,3 +1,5 @@
+//! Files whose bytes the page cache has not got.
+
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
