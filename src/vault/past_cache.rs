@@ -29,8 +29,8 @@ impl<'a> Reader<'a> {
         Self { file, usual, can_pass }
     }
 
-    /// Reads `wanted` bytes to the beginning of `room`, or up to the end of the file. How many there were. `at`, the place of `room` and
-    /// its length are multiples of [`ALIGNED_BYTES`], else the cache is not passed by.
+    /// Reads `wanted` bytes to the beginning of `room`, or up to the end of the file. How many there were. `room` is as long as `wanted` up
+    /// to a multiple of [`ALIGNED_BYTES`]. Where `at` or the place of `room` is no such multiple, the cache may not be passed by.
     pub fn read(&mut self, room: &mut [u8], wanted: usize, at: u64) -> io::Result<usize> {
         let mut count = if self.can_pass && !self.is_cached(wanted, at) { self.read_past_cache(room, wanted, at)? } else { 0 };
         while count < wanted {

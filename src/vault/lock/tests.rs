@@ -120,8 +120,8 @@ fn who_shares_waits_only_where_a_list_may_be_late_and_who_excludes_always() {
 
 /// So nobody needs to wait there, whoever comes when: this clock's waits take no time.
 #[test]
-fn a_folder_is_listed_at_once_and_nobody_shares_there_what_another_one_has_alone() {
-    let folder = tempfile::tempdir().unwrap();
+fn a_folder_of_this_machine_is_listed_at_once_and_nobody_shares_there_what_another_one_has_alone() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     let location = Location::parse(folder.path().to_str().unwrap()).unwrap();
     let place = || open_for_work(&location, &backend::options::Options::default()).unwrap();
     assert!(place().lists_at_once());

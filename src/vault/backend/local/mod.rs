@@ -9,6 +9,7 @@
 mod direct;
 mod durable;
 mod error;
+mod file_system;
 mod list;
 mod modes;
 mod nameless;
@@ -103,9 +104,8 @@ impl Backend for Local {
         }
     }
 
-    /// readdir(3) gives every name that was there when it began. What another machine knows of a folder that both have mounted, it asks
-    /// for anew after it has written there itself, as whoever takes a lock has.
+    /// readdir(3) gives every name that was there when it began, to those on the same machine.
     fn lists_at_once(&self) -> bool {
-        true
+        file_system::is_of_one_machine(&self.folder)
     }
 }
