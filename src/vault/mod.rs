@@ -75,6 +75,7 @@ mod testing;
 pub mod tree;
 /// Reading many trees.
 pub mod tree_reader;
+mod two_hashes;
 /// Blobs on their way into packs.
 pub mod writer;
 

@@ -36,7 +36,13 @@ pub(super) enum Job {
     File(FileJob),
     /// A file of which only its chunks become jobs. Whoever takes it says when it is read: [`super::pool::Pool::large_is_read`].
     LargeFile(FileJob),
-    Chunk(ChunkJob),
+    Chunks(Chunks),
+}
+
+/// What one worker saves at once: two chunks are hashed in less time than one after the other.
+pub(super) enum Chunks {
+    One(ChunkJob),
+    Two([ChunkJob; 2]),
 }
 
 /// A file that is being read: whoever waits gets its node, or `None` where there is nothing to save. It is made with its [`Promise`].

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 
-use super::job::{ChunkJob, FileJob, Job};
+use super::job::{ChunkJob, Chunks, FileJob, Job};
 use crate::vault::chunk::MAX_BYTES;
 
 /// Files that wait; they are open.
@@ -54,12 +54,12 @@ impl Pool {
         true
     }
 
-    /// Gives a chunk back where enough of them wait: then its bringer is to save it. After a stop, too: nobody takes it any more, and its
-    /// file would never end for those who wait for it.
-    pub(super) fn offer_chunk(&self, job: ChunkJob) -> Option<ChunkJob> {
+    /// Gives a chunk back where enough of them wait: then its bringer is to save it, and with it one that waits. After a stop, too: nobody
+    /// takes it any more, and its file would never end for those who wait for it.
+    pub(super) fn offer_chunk(&self, job: ChunkJob) -> Option<Chunks> {
         let mut state = self.state.lock().expect(NO_PANIC);
         if state.is_stopped || state.chunk_bytes + job.bytes.len() > WAITING_BYTES {
-            return Some(job);
+            return Some(state.with_one_that_waits(job));
         }
         state.chunk_bytes += job.bytes.len();
         state.chunks.push_back(job);
@@ -113,9 +113,8 @@ impl Pool {
 
 impl State {
     fn take(&mut self) -> Option<Job> {
-        if let Some(job) = self.chunks.pop_front() {
-            self.chunk_bytes -= job.bytes.len();
-            return Some(Job::Chunk(job));
+        if let Some(job) = self.take_chunk(MAX_BYTES) {
+            return Some(Job::Chunks(self.with_one_that_waits(job)));
         }
         if !self.is_reading_large
             && let Some(job) = self.large_files.pop_front()
@@ -124,6 +123,21 @@ impl State {
             return Some(Job::LargeFile(job));
         }
         self.files.pop_front().map(Job::File)
+    }
+
+    /// The chunk that has waited longest, unless it is longer than `most`.
+    fn take_chunk(&mut self, most: usize) -> Option<ChunkJob> {
+        let job = self.chunks.pop_front_if(|job| job.bytes.len() <= most)?;
+        self.chunk_bytes -= job.bytes.len();
+        Some(job)
+    }
+
+    /// Both together are not longer than the longest chunk, so that a worker holds no more than that.
+    fn with_one_that_waits(&mut self, job: ChunkJob) -> Chunks {
+        match self.take_chunk(MAX_BYTES - job.bytes.len()) {
+            Some(other) => Chunks::Two([job, other]),
+            None => Chunks::One(job),
+        }
     }
 }
 
@@ -143,5 +157,38 @@ mod tests {
         assert!(pool.offer_chunk(chunk()).is_none());
         pool.stop();
         assert!(pool.offer_chunk(chunk()).is_some(), "nobody would ever take it");
+    }
+
+    /// Their numbers.
+    fn numbers(chunks: Option<Chunks>) -> Vec<usize> {
+        match chunks {
+            None => Vec::new(),
+            Some(Chunks::One(job)) => vec![job.number],
+            Some(Chunks::Two(jobs)) => jobs.map(|job| job.number).to_vec(),
+        }
+    }
+
+    #[test]
+    fn chunks_go_by_twos_which_are_no_longer_than_the_longest() {
+        let (pool, file) = (Pool::default(), Arc::new(LargeFile::new()));
+        let offer = |length| {
+            let bytes = Bytes::from(vec![0; length]);
+            numbers(pool.offer_chunk(ChunkJob { file: Arc::clone(&file), number: file.begin_chunk(), bytes }))
+        };
+        let next = || match pool.next() {
+            Some(Job::Chunks(chunks)) => numbers(Some(chunks)),
+            _ => panic!("there is a chunk"),
+        };
+        const HALF: usize = MAX_BYTES / 2;
+        const KEPT: Vec<usize> = Vec::new();
+        assert_eq!([offer(HALF), offer(HALF)], [KEPT, KEPT]);
+        assert_eq!(next(), [0, 1]);
+        assert_eq!([offer(HALF + 1), offer(HALF - 1)], [KEPT, KEPT]);
+        assert_eq!(offer(1), [4, 2], "its bringer saves it with the one that waits longest");
+        assert_eq!(offer(HALF), KEPT, "there is room again");
+        assert_eq!(offer(HALF + 2), [6], "with the one that waits longest it would be too long");
+        assert_eq!(next(), [3, 5]);
+        assert_eq!([offer(1), offer(MAX_BYTES)], [KEPT, vec![8]]);
+        assert_eq!([next(), offer(MAX_BYTES), offer(1), next()], [vec![7], KEPT, vec![10], vec![9]]);
     }
 }

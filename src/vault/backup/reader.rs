@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ahead::read_ahead;
-use super::job::{ChunkJob, FileJob, Job, LargeFile};
+use super::job::{ChunkJob, Chunks, FileJob, Job, LargeFile};
 use super::pool::{Pool, WHOLE_BYTES};
 use super::report::Failures;
 use super::saver::Saver;
@@ -70,7 +70,7 @@ impl Worker<'_> {
         while let Some(job) = self.pool.next() {
             let go = self.cancel.check();
             let done = match job {
-                Job::Chunk(job) => self.save_chunk(job, go),
+                Job::Chunks(chunks) => go.and_then(|()| self.save_chunks(chunks)),
                 Job::File(job) => self.whole_file(job, &mut buffer, go),
                 Job::LargeFile(job) => {
                     let done = self.large_file(job, go);
@@ -86,8 +86,17 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn save_chunk(&self, job: ChunkJob, go: Result<(), Error>) -> Result<(), Error> {
-        let saved = go.and_then(|()| self.saver.save(BlobKind::Data, &job.bytes));
+    fn save_chunks(&self, chunks: Chunks) -> Result<(), Error> {
+        match chunks {
+            Chunks::One(job) => self.end_chunk(&job, self.saver.save(BlobKind::Data, &job.bytes)),
+            Chunks::Two([one, other]) => {
+                let [saved, saved_other] = self.saver.save_two(BlobKind::Data, [&one.bytes, &other.bytes]);
+                self.end_chunk(&one, saved).and(self.end_chunk(&other, saved_other))
+            }
+        }
+    }
+
+    fn end_chunk(&self, job: &ChunkJob, saved: Result<Id, Error>) -> Result<(), Error> {
         job.file.end_chunk(job.number, saved.as_ref().ok().copied());
         self.progress.did(0, job.bytes.len() as u64);
         saved.map(drop)
@@ -211,12 +220,12 @@ impl Worker<'_> {
         Ok(total)
     }
 
-    /// Where enough chunks wait, this one is saved here.
+    /// Where enough chunks wait, this one is saved here, and one of those with it.
     fn hand_out(&self, large: &Arc<LargeFile>, bytes: Bytes) -> Result<(), Error> {
         let job = ChunkJob { file: Arc::clone(large), number: large.begin_chunk(), bytes };
         match self.pool.offer_chunk(job) {
             None => Ok(()),
-            Some(job) => self.save_chunk(job, Ok(())),
+            Some(chunks) => self.save_chunks(chunks),
         }
     }
 

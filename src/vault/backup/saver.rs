@@ -38,7 +38,16 @@ thread_local! {
 impl Saver<'_> {
     /// Its id. It is stored when the writer has ended, not before.
     pub(super) fn save(&self, kind: BlobKind, plain: &[u8]) -> Result<Id, Error> {
-        let id = Id::of(plain);
+        self.save_as(Id::of(plain), kind, plain)
+    }
+
+    /// Two of them, in less time than one after the other.
+    pub(super) fn save_two(&self, kind: BlobKind, plain: [&[u8]; 2]) -> [Result<Id, Error>; 2] {
+        let ids = Id::of_two(plain);
+        [0, 1].map(|number| self.save_as(ids[number], kind, plain[number]))
+    }
+
+    fn save_as(&self, id: Id, kind: BlobKind, plain: &[u8]) -> Result<Id, Error> {
         if !self.index.lock().expect("nothing panics while it holds the index").claim(kind, id) {
             return Ok(id);
         }

@@ -5,7 +5,7 @@
 //! the disk did not give, and nothing that follows from one reaches a disk or a client. Whoever waits for the catalog hears that it is
 //! lost. Any other SIGBUS ends the process.
 //!
-//! The second and last file of unsafe code: the standard library handles no signals, and SQLite tells where its shared memory is only
+//! The second file of unsafe code: the standard library handles no signals, and SQLite tells where its shared memory is only
 //! to those who map it for it.
 
 #![allow(unsafe_code)]

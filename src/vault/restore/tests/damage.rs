@@ -4,7 +4,8 @@ use super::stored::{Stored, node};
 use super::{lines, listing, restored};
 use crate::vault::backend::{Backend as _, Kind, Name};
 use crate::vault::id::Id;
-use crate::vault::pack::BlobKind;
+use crate::vault::index::Index;
+use crate::vault::pack::{BlobKind, PackedBlob};
 use crate::vault::tree::Content;
 
 /// Files `a` to `c` with chunks side by side in one pack, `d` in a pack of its own, and `e` with chunks of both.
@@ -26,11 +27,13 @@ fn five_files() -> (Stored, Id, Id) {
 #[test]
 fn each_harm_to_a_pack_costs_only_the_files_that_need_it() {
     type Harm = fn(&mut Vec<u8>);
-    let harms: [(Harm, &[&str]); 6] = [
+    let harms: [(Harm, &[&str]); 8] = [
         (|_| {}, &["a", "b", "c", "d", "e"]),
+        (|bytes| bytes[500] ^= 1, &["b", "c", "d", "e"]),
         (|bytes| bytes[1032 + 500] ^= 1, &["a", "c", "d", "e"]),
         (|bytes| bytes.truncate(1032 * 2 + 20), &["a", "b", "d"]),
         (|bytes| bytes[1032..2064].fill(0), &["a", "c", "d", "e"]),
+        (|bytes| bytes.copy_within(1032..2064, 0), &["b", "c", "d", "e"]),
         (|bytes| bytes.copy_within(0..1032, 1032), &["a", "c", "d", "e"]),
         (Vec::clear, &["d"]),
     ];
@@ -49,6 +52,20 @@ fn each_harm_to_a_pack_costs_only_the_files_that_need_it() {
             assert_eq!(std::fs::read(target.path().join("e")).unwrap(), [b"own".as_slice(), &[3; 1000]].concat());
         }
     }
+}
+
+#[test]
+fn a_chunk_whose_bytes_the_index_gives_to_another_one_too_costs_nothing() {
+    let mut stored = Stored::new();
+    let pack = stored.pack(BlobKind::Data, &[&[1; 1000], &[2; 1000]]);
+    let blob = |bytes: &[u8], offset| PackedBlob { kind: BlobKind::Data, id: Id::of(bytes), offset, length: 1032, raw_length: None };
+    stored.index = Index::default();
+    stored.index.add(pack, &[blob(&[1; 1000], 0), blob(b"false", 500), blob(&[2; 1000], 1032)]);
+    let file = |name: &[u8], bytes: &[u8]| node(name, Content::File { size_bytes: 1000, chunks: vec![Id::of(bytes)] });
+    let tree = stored.tree(vec![file(b"false", b"false"), file(b"one", &[1; 1000]), file(b"two", &[2; 1000])]);
+    let target = tempfile::tempdir().unwrap();
+    let report = restored(&stored, tree, target.path());
+    assert_eq!((listing(target.path()), report.failures.len()), (vec!["one".to_owned(), "two".to_owned()], 1));
 }
 
 #[test]
