@@ -41,13 +41,8 @@ impl Saver<'_> {
         self.save_as(Id::of(plain), kind, plain)
     }
 
-    /// Two of them, in less time than one after the other.
-    pub(super) fn save_two(&self, kind: BlobKind, plain: [&[u8]; 2]) -> [Result<Id, Error>; 2] {
-        let ids = Id::of_two(plain);
-        [0, 1].map(|number| self.save_as(ids[number], kind, plain[number]))
-    }
-
-    fn save_as(&self, id: Id, kind: BlobKind, plain: &[u8]) -> Result<Id, Error> {
+    /// The same where somebody knows its id.
+    pub(super) fn save_as(&self, id: Id, kind: BlobKind, plain: &[u8]) -> Result<Id, Error> {
         if !self.index.lock().expect("nothing panics while it holds the index").claim(kind, id) {
             return Ok(id);
         }

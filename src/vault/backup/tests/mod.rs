@@ -5,6 +5,7 @@ mod panics;
 mod restless;
 mod stages;
 mod trees;
+mod twos;
 
 use std::path::{Path, PathBuf};
 
