@@ -59,6 +59,7 @@ mod reachable;
 pub mod repository;
 /// A snapshot's files, made again.
 pub mod restore;
+mod room;
 /// Blobs as they lie in packs.
 pub mod seal;
 /// What one backup was.

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt as _;
 use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-use crate::vault::pack::ALIGNED_BYTES;
+use crate::vault::room::ALIGNED_BYTES;
 
 /// A file and how it is read.
 pub struct Reader<'a> {

@@ -68,7 +68,7 @@ mod tests {
     use rustix::fs::{fadvise, fcntl_getfl};
 
     use super::*;
-    use crate::vault::pack::ALIGNED_BYTES;
+    use crate::vault::room::ALIGNED_BYTES;
     use crate::vault::testing::cold_file;
 
     fn read(file: &File, most: u64) -> io::Result<Vec<u8>> {

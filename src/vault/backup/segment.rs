@@ -7,19 +7,20 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use crate::vault::chunk::MAX_BYTES;
-use crate::vault::pack::ALIGNED_BYTES;
+use crate::vault::room::Room;
 
 /// Bytes of a large file that are read at once.
 pub(super) const SEGMENT_BYTES: usize = 4 << 20;
 
 /// The memory of one run that nobody uses.
 #[derive(Default)]
-pub(super) struct Segments(Mutex<Vec<Vec<u8>>>);
+pub(super) struct Segments(Mutex<Vec<Room>>);
 
 /// Successive bytes of a file. The first one read lies where a disk can put it without a copy; before it is room for what is left of the
 /// segment before, which is less than a chunk. The system gives that room once something is put there.
 pub(super) struct Segment {
-    memory: Vec<u8>,
+    /// There until this is dropped.
+    memory: Option<Room>,
     used: Range<usize>,
     /// Where the memory goes when this is dropped.
     home: Arc<Segments>,
@@ -31,25 +32,29 @@ impl Segments {
     /// Memory for one segment, which has no bytes yet.
     pub(super) fn take(self: &Arc<Self>) -> Segment {
         let free = self.0.lock().expect(NO_PANIC).pop();
-        let memory = free.unwrap_or_else(|| vec![0; MAX_BYTES + ALIGNED_BYTES + SEGMENT_BYTES]);
-        let begin = MAX_BYTES + memory[MAX_BYTES..].as_ptr().align_offset(ALIGNED_BYTES);
-        Segment { memory, used: begin..begin, home: Arc::clone(self) }
+        let memory = free.unwrap_or_else(|| Room::new(MAX_BYTES + SEGMENT_BYTES));
+        Segment { memory: Some(memory), used: MAX_BYTES..MAX_BYTES, home: Arc::clone(self) }
     }
 }
 
 impl Segment {
     /// Puts up to [`SEGMENT_BYTES`] into it: as many as `read` says that it has put at the beginning.
     pub(super) fn fill<E>(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
-        let count = read(&mut self.memory[self.used.start..][..SEGMENT_BYTES])?;
+        let begin = self.used.start;
+        let count = read(&mut self.memory()[begin..][..SEGMENT_BYTES])?;
         self.used.end = self.used.start + count;
         Ok(count)
     }
 
     /// Puts what came before, less than [`MAX_BYTES`], in front.
     pub(super) fn put_before(&mut self, rest: &[u8]) {
-        let begin = self.used.start - rest.len();
-        self.memory[begin..self.used.start].copy_from_slice(rest);
-        self.used.start = begin;
+        self.used.start -= rest.len();
+        let begin = self.used.start;
+        self.memory()[begin..][..rest.len()].copy_from_slice(rest);
+    }
+
+    const fn memory(&mut self) -> &mut Room {
+        self.memory.as_mut().expect("it is there")
     }
 
     /// Its bytes, to be shared; the memory goes home with the last of them.
@@ -60,19 +65,20 @@ impl Segment {
 
 impl AsRef<[u8]> for Segment {
     fn as_ref(&self) -> &[u8] {
-        &self.memory[self.used.clone()]
+        &self.memory.as_ref().expect("it is there")[self.used.clone()]
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        self.home.0.lock().expect(NO_PANIC).push(std::mem::take(&mut self.memory));
+        self.home.0.lock().expect(NO_PANIC).extend(self.memory.take());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::room::ALIGNED_BYTES;
 
     fn filled(segments: &Arc<Segments>, bytes: &[u8]) -> Segment {
         let mut segment = segments.take();

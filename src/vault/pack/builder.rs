@@ -44,10 +44,8 @@ impl Builder {
     pub fn push(&mut self, id: Id, sealed: &[u8], raw_length: Option<u32>) {
         let offset = u32::try_from(self.len_bytes()).expect("a pack ends long before 4 GiB");
         let length = u32::try_from(sealed.len()).expect("a blob is shorter than 4 GiB");
-        if self.len_bytes() + sealed.len() > self.memory.capacity() {
-            // The first blob may stay the only one; with a second one it will be a whole pack, and memory is moved no more.
-            self.memory.reserve(if self.is_empty() { sealed.len() } else { ROOM_BYTES });
-        }
+        // What is not used of it takes no memory.
+        self.memory.reserve(ROOM_BYTES);
         self.memory.extend_from_slice(sealed);
         self.blobs.push(PackedBlob { kind: self.kind, id, offset, length, raw_length });
     }
@@ -78,9 +76,10 @@ impl Builder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ALIGNED_BYTES, parse_header};
+    use super::super::parse_header;
     use super::*;
     use crate::vault::crypto::KeyBytes;
+    use crate::vault::room::ALIGNED_BYTES;
 
     #[test]
     fn a_pack_tells_what_it_holds_from_its_own_end() {

@@ -1,22 +1,20 @@
-//! Memory of packs under construction. Its first byte lies where a disk takes bytes from without a copy, and it is used again: the
-//! allocator would keep a share of it for each thread.
+//! Memory of packs under construction. It is used again: the allocator would keep a share of it for each thread.
 
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-/// Where the first byte lies: at a multiple of this, which is as much as any usual disk asks for.
-pub const ALIGNED_BYTES: usize = 4096;
+use crate::vault::room::Room;
 
 /// Memory that no pack uses now.
 #[derive(Default)]
-pub struct Home(Mutex<Vec<Vec<u8>>>);
+pub struct Home(Mutex<Vec<Room>>);
 
 /// Bytes that grow.
 pub(super) struct Memory {
-    /// The bytes, and before them what aligns the first.
-    all: Vec<u8>,
-    begin: usize,
+    /// There from the first byte on, until this is dropped.
+    room: Option<Room>,
+    length: usize,
     /// Where the memory goes when this is dropped.
     home: Option<Arc<Home>>,
 }
@@ -26,55 +24,44 @@ const NO_PANIC: &str = "nothing panics while it holds the memory";
 impl Memory {
     /// Empty. With a home its memory is used where there is some.
     pub(super) fn new(home: Option<Arc<Home>>) -> Self {
-        let free = home.as_ref().and_then(|home| home.0.lock().expect(NO_PANIC).pop());
-        let mut memory = Self { all: free.unwrap_or_default(), begin: 0, home };
-        memory.align();
-        memory
+        let room = home.as_ref().and_then(|home| home.0.lock().expect(NO_PANIC).pop());
+        Self { room, length: 0, home }
     }
 
-    /// How many bytes it has room for before it moves.
-    pub(super) fn capacity(&self) -> usize {
-        self.all.capacity() - self.begin
-    }
-
-    /// Makes room for `room` bytes in all.
-    pub(super) fn reserve(&mut self, room: usize) {
-        if self.capacity() < room {
-            let before = std::mem::replace(&mut self.all, Vec::with_capacity(room + ALIGNED_BYTES));
-            let bytes = &before[self.begin..];
-            self.align();
-            self.all.extend_from_slice(bytes);
+    /// Makes room for `bytes` in all. What was there is moved, unless there is room for that many.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        if self.room.as_ref().is_none_or(|room| room.len() < bytes) {
+            let mut room = Room::new(bytes);
+            room[..self.length].copy_from_slice(self.as_ref());
+            self.room = Some(room);
         }
     }
 
     pub(super) fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.reserve(self.as_ref().len() + bytes.len());
-        self.all.extend_from_slice(bytes);
+        let end = self.length + bytes.len();
+        self.reserve(end);
+        if let Some(room) = &mut self.room {
+            room[self.length..end].copy_from_slice(bytes);
+        }
+        self.length = end;
     }
 
     /// The bytes, to be shared; the memory goes home with the last of them.
     pub(super) fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)
     }
-
-    /// Empties it and finds its first byte.
-    fn align(&mut self) {
-        self.all.clear();
-        self.begin = if self.all.capacity() == 0 { 0 } else { self.all.as_ptr().align_offset(ALIGNED_BYTES) };
-        self.all.resize(self.begin, 0);
-    }
 }
 
 impl AsRef<[u8]> for Memory {
     fn as_ref(&self) -> &[u8] {
-        &self.all[self.begin..]
+        self.room.as_ref().map_or(&[], |room| &room[..self.length])
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        if let Some(home) = self.home.as_ref().filter(|_| self.all.capacity() > 0) {
-            home.0.lock().expect(NO_PANIC).push(std::mem::take(&mut self.all));
+        if let Some(home) = &self.home {
+            home.0.lock().expect(NO_PANIC).extend(self.room.take());
         }
     }
 }
@@ -82,6 +69,7 @@ impl Drop for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::room::ALIGNED_BYTES;
 
     #[test]
     fn the_first_byte_is_aligned_however_it_grows_and_the_memory_is_used_again() {
@@ -98,11 +86,11 @@ mod tests {
         let shared = memory.into_bytes();
         let (place, part) = (shared.as_ptr(), shared.slice(1..2));
         drop(shared);
-        assert_eq!(Memory::new(Some(Arc::clone(&home))).capacity(), 0, "a part of it is still needed");
+        assert!(Memory::new(Some(Arc::clone(&home))).room.is_none(), "a part of it is still needed");
         drop(part);
         let mut again = Memory::new(Some(Arc::clone(&home)));
         again.extend_from_slice(b"again");
         assert_eq!((again.as_ref(), again.as_ref().as_ptr()), (&b"again"[..], place));
-        assert_eq!(Memory::new(None).capacity(), 0);
+        assert!(Memory::new(None).room.is_none());
     }
 }

@@ -7,7 +7,7 @@ mod memory;
 
 pub use builder::{Builder, FinishedPack, MAX_BLOBS, PACK_BYTES};
 pub use header::{header_bytes, parse_header};
-pub use memory::{ALIGNED_BYTES, Home};
+pub use memory::Home;
 
 use super::id::Id;
 

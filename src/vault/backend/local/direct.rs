@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use crate::vault::pack::ALIGNED_BYTES;
+use crate::vault::room::ALIGNED_BYTES;
 
 /// From this length on. A shorter file is written and synced at once anyway.
 const LEAST_BYTES: usize = 1 << 20;

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use super::error::failed;
 use crate::vault::backend::Name;
 use crate::vault::error::Error;
-use crate::vault::pack::ALIGNED_BYTES;
 use crate::vault::past_cache::Reader;
+use crate::vault::room::ALIGNED_BYTES;
 
 /// From this length on the page cache is passed by.
 const LEAST_BYTES: u64 = 1 << 20;
