@@ -1,10 +1,10 @@
 """What is measured: the time on the wall, the server's CPU seconds and its peak of memory, workers counted in."""
 import math
-import mmap
 import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -70,13 +70,21 @@ def turn(server, work, needs=0):
     return {"wall": wall, "cpu": server.cpu_seconds() - cpu, "peak": server.memory("VmHWM")} | values
 
 
+TOUCH = """
+import mmap, sys
+size = int(sys.argv[1])
+memory = mmap.mmap(-1, size)
+for page in range(0, size, mmap.PAGESIZE):
+    memory[page] = 1
+"""
+
+
 def take_in_hand(size):
     """Touches so much memory, half of what is free at most, and gives it back. A virtual machine lends what nobody uses to its host, and whoever is the first
     to use it again waits for it: up to two seconds a GiB."""
     if size := min(size, available_bytes() // 2):
-        with mmap.mmap(-1, size) as memory:
-            for page in range(0, size, mmap.PAGESIZE):
-                memory[page] = 1
+        # By a program of its own: what this one has at its peak would count as the peak of whatever it starts.
+        subprocess.run([sys.executable, "-c", TOUCH, str(size)], check=True)
 
 
 def available_bytes():
@@ -84,12 +92,13 @@ def available_bytes():
     return int(fields["MemAvailable"].split()[0]) * 1024
 
 
-def program(command, environment, folder, reads=()):
-    """Runs a program to its end, with clean caches of the disk, and with what it `reads` on the disk alone: its wall time, its CPU
-    seconds and its peak of memory, those of the children that it waited for counted in."""
+def program(command, environment, folder, reads=(), needs=0):
+    """Runs a program to its end, with clean caches of the disk, with what it `reads` on the disk alone, and with so many bytes of free
+    memory at hand: its wall time, its CPU seconds and its peak of memory, those of the children that it waited for counted in."""
     # The file system of the folder alone: another one's server may be dead, and a sync of all would wait for it for ever.
     subprocess.run(["sync", "-f", str(folder)], check=True)
     leave_cache(reads)
+    take_in_hand(needs)
     with tempfile.TemporaryFile() as told:
         began = time.monotonic()
         process = subprocess.Popen([str(word) for word in command], env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=told, stderr=told)

@@ -16,6 +16,8 @@ from vaults import Vault
 
 GB = 1_000_000_000
 MEMORY = pathlib.Path("/dev/shm")
+# What a program takes for itself in a restore, at most.
+OWN_MEMORY = 2048 * MIB
 PEAK = Goal(None, "peak", 200e6 / MIB)
 STORED = BestGoal("stored", 1.0)
 
@@ -161,7 +163,8 @@ def restored(own, source, is_compared):
     """Into memory, so that no disk but the repository's is measured; what came back is compared with what was saved once."""
     target = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-bench-", dir=MEMORY))
     try:
-        sample = program(own.restore(source, target), own.environment(), own.home, [own.folder])
+        needs = int(subprocess.check_output(["du", "-sB1", source]).split()[0]) + OWN_MEMORY
+        sample = program(own.restore(source, target), own.environment(), own.home, [own.folder], needs)
         if is_compared:
             subprocess.run(["diff", "-rq", "--no-dereference", str(source), str(own.restored(source, target))], check=True)
         return sample
