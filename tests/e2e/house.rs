@@ -129,7 +129,8 @@ fn files_are_short_and_in_no_drawer() {
 }
 
 /// What may hold unsafe code: each was read for it, and says why there is no other way.
-pub const REVIEWED: [&str; 2] = ["src/store/catalog/sqlite/system_error.rs", "src/store/catalog/sqlite/shared_memory.rs"];
+pub const REVIEWED: [&str; 3] =
+    ["src/store/catalog/sqlite/system_error.rs", "src/store/catalog/sqlite/shared_memory.rs", "src/vault/two_hashes/x86.rs"];
 
 #[test]
 fn files_are_finished_and_say_what_they_are() {

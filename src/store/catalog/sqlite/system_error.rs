@@ -1,4 +1,4 @@
-//! What the system said when SQLite failed. One of two files of unsafe code: the driver does not hand this out.
+//! What the system said when SQLite failed. One of three files of unsafe code: the driver does not hand this out.
 
 #![allow(unsafe_code)]
 
