@@ -4,8 +4,8 @@
 
 use aws_lc_rs::cipher::{AES_128, AES_256, DecryptingKey, DecryptionContext, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
-use poly1305::universal_hash::KeyInit as _;
-use poly1305::{Key as OneTimeKey, Poly1305};
+use poly1305::universal_hash::{KeyInit as _, UniversalHash as _};
+use poly1305::{Block, Key as OneTimeKey, Poly1305};
 use subtle::ConstantTimeEq as _;
 
 /// Bytes before the ciphertext.
@@ -115,7 +115,11 @@ impl Sealer {
         key[..16].copy_from_slice(&self.mac_r);
         key[16..].copy_from_slice(nonce);
         self.mac_k.less_safe_encrypt(&mut key[16..], EncryptionContext::None).expect("one block");
-        Poly1305::new(&OneTimeKey::from(key)).compute_unpadded(text).into()
+        // Whole blocks go several at once, and what is left as the paper says.
+        let (blocks, rest) = Block::slice_as_chunks(text);
+        let mut mac = Poly1305::new(&OneTimeKey::from(key));
+        mac.update(blocks);
+        mac.compute_unpadded(rest).into()
     }
 }
 
