@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 
 use bytes::Bytes;
 
+use super::backend::content::Content;
 use super::backend::{Kind, Name};
 use super::error::Error;
 use super::id::Id;
@@ -73,9 +74,9 @@ impl<'a> TreeReader<'a> {
         let start = u64::from(place.blob.offset);
         let range = start..start + u64::from(place.blob.length);
         let mut sealed = if self.is_worth_blocks(place) {
-            self.through_blocks(place.pack, range)?
+            self.through_blocks(place.pack, range)?.into()
         } else {
-            self.repository.backend().read(Name::Of(Kind::Data, place.pack), Some(range))?.into()
+            self.repository.backend().read(Name::Of(Kind::Data, place.pack), Some(range))?
         };
         let mut room = Vec::new();
         Tree::parse(self.repository.open_blob(&mut sealed, place, &mut room)?, &place.blob.id)
@@ -134,7 +135,7 @@ impl<'a> TreeReader<'a> {
             return Err(too_short(pack));
         }
         let range = start..(start + self.block_bytes).min(pack_bytes);
-        self.repository.backend().read(Name::Of(Kind::Data, pack), Some(range))
+        self.repository.backend().read(Name::Of(Kind::Data, pack), Some(range)).map(Content::share)
     }
 
     fn size_of(&self, pack: Id) -> Result<u64, Error> {

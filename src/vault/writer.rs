@@ -11,9 +11,10 @@ use super::error::Error;
 use super::id::Id;
 use super::index::file::IndexedPack;
 use super::lock::Guard;
-use super::pack::{BlobKind, Builder, FinishedPack, Home};
+use super::pack::{BlobKind, Builder, FinishedPack};
 use super::parallel::{OnPanic, join_all};
 use super::repository::Repository;
+use super::room::Home;
 
 /// Packs that are being stored at once. Beside them there is one of chunks and one of trees that are being put together.
 const UPLOADS: usize = 2;

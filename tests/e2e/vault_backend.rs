@@ -245,14 +245,14 @@ fn restic_finds_in_a_folder_and_on_a_server_what_was_copied_there() {
 
 fn copy(from: &dyn Backend, to: &dyn Backend) {
     to.create().expect("a place is made ready");
-    to.save(Name::Config, from.read(Name::Config, None).expect("a config")).expect("a config");
+    to.save(Name::Config, from.read(Name::Config, None).expect("a config").share()).expect("a config");
     for kind in [Kind::Data, Kind::Index, Kind::Key, Kind::Snapshot] {
         let files = from.list(kind).expect("a list");
         assert!(!files.is_empty(), "{kind:?}");
         for file in files {
             let bytes = from.read(Name::Of(kind, file.id), None).expect("a file");
             assert_eq!((Id::of(&bytes), bytes.len() as u64), (file.id, file.size_bytes));
-            to.save(Name::Of(kind, file.id), bytes).expect("a copy");
+            to.save(Name::Of(kind, file.id), bytes.share()).expect("a copy");
         }
     }
 }

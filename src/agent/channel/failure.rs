@@ -96,7 +96,7 @@ mod tests {
         let answer = Answer {
             status: StatusCode::from_u16(status).expect("a status"),
             headers: http::HeaderMap::new(),
-            body: body.to_owned().into(),
+            body: body.as_bytes().to_vec().into(),
         };
         CallError::of_answer(&answer, 4101)
     }

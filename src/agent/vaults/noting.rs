@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::agent::state::State;
+use crate::vault::backend::content::Content;
 use crate::vault::backend::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
 
@@ -33,7 +34,7 @@ impl Backend for Noting {
         self.inner.size_bytes(name)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.inner.read(name, range)
     }
 

@@ -1,6 +1,8 @@
 //! The few calls a repository needs of the place that keeps it: a folder (`local`) or a server that speaks restic's REST protocol
 //! (`rest`). Every call may be made by many threads at once.
 
+/// What was read of a file.
+pub mod content;
 #[cfg(test)]
 mod contract;
 mod local;
@@ -20,6 +22,7 @@ use bytes::Bytes;
 use super::cancel::Cancel;
 use super::error::Error;
 use super::id::Id;
+use content::Content;
 use location::{Location, Place};
 use options::{Options, Retries};
 
@@ -89,7 +92,7 @@ pub trait Backend: Send + Sync {
 
     /// A whole file, or exactly a range of it; a file that ends before the range is [`Error::Damaged`]. Whether the bytes are the right
     /// ones is for the caller to check. [`Error::NotFound`] where it is not there.
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error>;
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error>;
 
     /// Stores a file: after `Ok` its bytes are on stable storage under this name. It never replaces other bytes; the same file again is
     /// `Ok`, so a call whose answer was lost may be repeated.

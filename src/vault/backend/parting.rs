@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::content::Content;
 use super::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
 
@@ -34,7 +35,7 @@ impl Backend for Parting {
         self.work.size_bytes(name)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.work.read(name, range)
     }
 

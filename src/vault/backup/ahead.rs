@@ -14,8 +14,9 @@ use std::thread;
 use rustix::fs::Advice;
 
 use super::pool::WHOLE_BYTES;
-use super::segment::{SEGMENT_BYTES, Segment, Segments};
+use super::segment::{SEGMENT_BYTES, Segment};
 use crate::vault::past_cache::{Reader, advise};
+use crate::vault::room::Home;
 
 /// Lets the system read a file that will be read whole, while it waits for its turn.
 pub(super) fn begin_reading(file: &File, size_bytes: u64) {
@@ -28,13 +29,13 @@ pub(super) fn begin_reading(file: &File, size_bytes: u64) {
 pub(super) fn read_ahead<E: From<io::Error>>(
     file: &File,
     most: u64,
-    segments: &Arc<Segments>,
+    home: &Arc<Home>,
     mut each: impl FnMut(Segment, bool) -> Result<(), E>,
 ) -> Result<(), E> {
     thread::scope(|scope| {
         // What is read next waits in its thread, so two segments have memory.
         let (send, receive) = sync_channel(0);
-        thread::Builder::new().spawn_scoped(scope, move || read_all(&mut Reader::new(file), most, segments, &send))?;
+        thread::Builder::new().spawn_scoped(scope, move || read_all(&mut Reader::new(file), most, home, &send))?;
         for read in receive {
             let (segment, is_last) = read?;
             each(segment, is_last)?;
@@ -44,10 +45,10 @@ pub(super) fn read_ahead<E: From<io::Error>>(
 }
 
 /// Ends early where nobody takes the segments any more.
-fn read_all(source: &mut Reader<'_>, most: u64, segments: &Arc<Segments>, to: &SyncSender<io::Result<(Segment, bool)>>) {
+fn read_all(source: &mut Reader<'_>, most: u64, home: &Arc<Home>, to: &SyncSender<io::Result<(Segment, bool)>>) {
     let (mut at, mut is_last) = (0, false);
     while !is_last {
-        let mut segment = segments.take();
+        let mut segment = Segment::new(home);
         let wanted = (SEGMENT_BYTES as u64).min(most - at);
         let read = segment.fill(|room| source.read(room, wanted as usize, at)).map(|count| {
             at += count as u64;

@@ -15,7 +15,6 @@ use super::job::{ChunkJob, Chunks, FileJob, Job, LargeFile};
 use super::pool::{Pool, WHOLE_BYTES};
 use super::report::Failures;
 use super::saver::Saver;
-use super::segment::Segments;
 use crate::vault::cancel::Cancel;
 use crate::vault::chunk::{MAX_BYTES, first_chunk};
 use crate::vault::error::Error;
@@ -24,6 +23,7 @@ use crate::vault::id::Id;
 use crate::vault::pack::BlobKind;
 use crate::vault::parallel::OnPanic;
 use crate::vault::progress::Progress;
+use crate::vault::room::Home;
 use crate::vault::source::metadata::{MetadataReader, Place};
 use crate::vault::source::open::stamp_of;
 use crate::vault::source::stamp::Stamp;
@@ -39,7 +39,8 @@ pub(super) struct Worker<'a> {
     pub failures: &'a Failures,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
-    pub segments: Arc<Segments>,
+    /// Memory of what is read of large files.
+    pub home: Arc<Home>,
     pub with_atime: bool,
 }
 
@@ -201,7 +202,7 @@ impl Worker<'_> {
     /// Reads up to `most` bytes and makes jobs of their chunks. How many bytes there were.
     fn cut(&self, file: &File, most: u64, large: &Arc<LargeFile>) -> Result<u64, Trouble> {
         let (mut total, mut rest) = (0, Bytes::new());
-        read_ahead(file, most, &self.segments, |mut segment, is_last| {
+        read_ahead(file, most, &self.home, |mut segment, is_last| {
             self.cancel.check()?;
             total += segment.as_ref().len() as u64;
             segment.put_before(&rest);

@@ -132,7 +132,7 @@ impl Run<'_> {
             failures: &self.failures,
             progress: self.progress,
             cancel: self.cancel,
-            segments: Arc::default(),
+            home: Arc::default(),
             with_atime: self.options.with_atime,
         };
         let (send, receive) = sync_channel(WAITING_BATCHES);

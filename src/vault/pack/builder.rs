@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::memory::{Home, Memory};
+use super::memory::Memory;
 use super::{BlobKind, PackedBlob, header_bytes};
 use crate::vault::crypto::Sealer;
 use crate::vault::id::Id;
+use crate::vault::room::Home;
 
 /// A pack ends when it has this many bytes.
 pub const PACK_BYTES: usize = 16 << 20;
@@ -32,12 +33,12 @@ pub struct FinishedPack {
 
 impl Builder {
     pub fn new(kind: BlobKind) -> Self {
-        Self { kind, memory: Memory::new(None), blobs: Vec::new() }
+        Self::reusing(kind, &Arc::default())
     }
 
     /// The same with memory that a pack before it used, where there is some.
     pub fn reusing(kind: BlobKind, home: &Arc<Home>) -> Self {
-        Self { memory: Memory::new(Some(Arc::clone(home))), ..Self::new(kind) }
+        Self { kind, memory: Memory::new(Arc::clone(home)), blobs: Vec::new() }
     }
 
     /// Adds a sealed blob.

@@ -1,37 +1,30 @@
-//! Memory of packs under construction. It is used again: the allocator would keep a share of it for each thread.
+//! Memory of packs under construction.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::vault::room::Room;
-
-/// Memory that no pack uses now.
-#[derive(Default)]
-pub struct Home(Mutex<Vec<Room>>);
+use crate::vault::room::{Home, Room};
 
 /// Bytes that grow.
 pub(super) struct Memory {
-    /// There from the first byte on, until this is dropped.
+    /// There from the first byte on.
     room: Option<Room>,
     length: usize,
-    /// Where the memory goes when this is dropped.
-    home: Option<Arc<Home>>,
+    home: Arc<Home>,
 }
 
-const NO_PANIC: &str = "nothing panics while it holds the memory";
-
 impl Memory {
-    /// Empty. With a home its memory is used where there is some.
-    pub(super) fn new(home: Option<Arc<Home>>) -> Self {
-        let room = home.as_ref().and_then(|home| home.0.lock().expect(NO_PANIC).pop());
-        Self { room, length: 0, home }
+    /// Empty.
+    pub(super) const fn new(home: Arc<Home>) -> Self {
+        Self { room: None, length: 0, home }
     }
 
-    /// Makes room for `bytes` in all. What was there is moved, unless there is room for that many.
+    /// Makes room for `bytes` in all. What was there is moved, unless there is room for that many. A panic where the system has no memory
+    /// left, as everywhere.
     pub(super) fn reserve(&mut self, bytes: usize) {
         if self.room.as_ref().is_none_or(|room| room.len() < bytes) {
-            let mut room = Room::new(bytes);
+            let mut room = self.home.take(bytes).expect("the system has memory left");
             room[..self.length].copy_from_slice(self.as_ref());
             self.room = Some(room);
         }
@@ -58,14 +51,6 @@ impl AsRef<[u8]> for Memory {
     }
 }
 
-impl Drop for Memory {
-    fn drop(&mut self) {
-        if let Some(home) = &self.home {
-            home.0.lock().expect(NO_PANIC).extend(self.room.take());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,7 +59,7 @@ mod tests {
     #[test]
     fn the_first_byte_is_aligned_however_it_grows_and_the_memory_is_used_again() {
         let home = Arc::new(Home::default());
-        let mut memory = Memory::new(Some(Arc::clone(&home)));
+        let mut memory = Memory::new(Arc::clone(&home));
         let mut expected = Vec::new();
         for part in [1, 100, 1 << 20, 3 << 20] {
             let bytes = vec![part as u8; part];
@@ -86,11 +71,12 @@ mod tests {
         let shared = memory.into_bytes();
         let (place, part) = (shared.as_ptr(), shared.slice(1..2));
         drop(shared);
-        assert!(Memory::new(Some(Arc::clone(&home))).room.is_none(), "a part of it is still needed");
+        let mut other = Memory::new(Arc::clone(&home));
+        other.reserve(1);
+        assert_ne!(other.as_ref().as_ptr(), place, "a part of it is still needed");
         drop(part);
-        let mut again = Memory::new(Some(Arc::clone(&home)));
+        let mut again = Memory::new(Arc::clone(&home));
         again.extend_from_slice(b"again");
         assert_eq!((again.as_ref(), again.as_ref().as_ptr()), (&b"again"[..], place));
-        assert!(Memory::new(None).room.is_none());
     }
 }

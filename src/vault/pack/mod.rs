@@ -7,7 +7,6 @@ mod memory;
 
 pub use builder::{Builder, FinishedPack, MAX_BLOBS, PACK_BYTES};
 pub use header::{header_bytes, parse_header};
-pub use memory::Home;
 
 use super::id::Id;
 

@@ -33,11 +33,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use report::Report;
 
+use super::backend::content::Content;
 use super::backend::{Kind, Name};
 use super::cancel::Cancel;
 use super::error::Error;
@@ -187,7 +187,7 @@ impl Run<'_> {
 }
 
 impl Source<'_> {
-    fn read_pack(&self, pack: Id, range: Range<u64>) -> Result<Bytes, Error> {
+    fn read_pack(&self, pack: Id, range: Range<u64>) -> Result<Content, Error> {
         if range.end - range.start > LARGEST_BLOB.into() {
             return Err(Error::damaged(format!("pack {}", pack.short()), "the index names a chunk that is larger than any"));
         }

@@ -6,10 +6,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-use bytes::BytesMut;
-
 use super::Source;
 use super::blobs::Order;
+use crate::vault::backend::content::Content;
 use crate::vault::cancel::Cancel;
 use crate::vault::error::Error;
 use crate::vault::parallel::OnPanic;
@@ -30,7 +29,7 @@ pub(super) struct Batch {
     pub blobs: Range<u32>,
     /// Where the bytes begin in the pack.
     pub start: u64,
-    pub bytes: Result<BytesMut, Error>,
+    pub bytes: Result<Content, Error>,
     size: u64,
 }
 
@@ -70,7 +69,7 @@ impl<'a> Reading<'a> {
             let pack = self.order.place(blobs.start).pack;
             let size = range.end - range.start;
             let read = self.source.read_pack(pack, range.clone());
-            let bytes = self.note(read).map(|bytes| bytes.try_into_mut().unwrap_or_else(|bytes| BytesMut::from(&bytes[..])));
+            let bytes = self.note(read);
             let mut state = self.lock();
             state.waiting.push_back(Batch { blobs, start: range.start, bytes, size });
             self.changed.notify_all();

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use crate::vault::backend::content::Content;
 use crate::vault::backend::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
 
@@ -56,7 +57,7 @@ impl Backend for Before {
         self.call(Call::SizeBytes(name))?.size_bytes(name)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.call(Call::Read(name))?.read(name, range)
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use crate::vault::backend::content::Content;
 use crate::vault::backend::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
 use crate::vault::id::Id;
@@ -181,13 +182,13 @@ impl Backend for Place {
         self.read(name, None).map(|bytes| bytes.len() as u64)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.look(|files| {
             let bytes = files.get(&name).ok_or_else(|| Error::NotFound(name.to_string()))?;
             match range {
-                None => Ok(bytes.clone()),
+                None => Ok(bytes.to_vec().into()),
                 Some(range) if range.end > bytes.len() as u64 => Err(Error::damaged(name.to_string(), "it is too short")),
-                Some(range) => Ok(bytes.slice(range.start as usize..range.end as usize)),
+                Some(range) => Ok(bytes[range.start as usize..range.end as usize].to_vec().into()),
             }
         })
     }

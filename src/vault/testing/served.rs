@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::vault::backend::content::Content;
 use crate::vault::backend::location::Location;
 use crate::vault::backend::{Backend, Kind, Name};
 use crate::vault::error::Error;
@@ -108,7 +109,7 @@ fn answer(request: &Request, place: &dyn Backend) -> Option<(u16, &'static str, 
             Ok(length) => Some((200, "application/octet-stream", length, Bytes::new())),
             failed => done(failed.map(|_| Bytes::new()), 200),
         },
-        "GET" => done(place.read(name, request.range.clone()), if request.range.is_some() { 206 } else { 200 }),
+        "GET" => done(place.read(name, request.range.clone()).map(Content::share), if request.range.is_some() { 206 } else { 200 }),
         "POST" => done(place.save(name, request.body.clone().into()).map(nothing), 200),
         _ => done(place.remove(name).map(nothing), 200),
     }

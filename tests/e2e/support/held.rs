@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use strongroom::vault::backend::content::Content;
 use strongroom::vault::backend::{Backend, Kind, Listed, Name};
 use strongroom::vault::error::Error;
 
@@ -49,13 +50,16 @@ impl Backend for Held {
         self.read(name, None).map(|bytes| bytes.len() as u64)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         let files = self.0.lock().expect("nobody panics");
         let bytes = files.get(&name).ok_or_else(|| Error::NotFound(name.to_string()))?;
         match range {
-            None => Ok(bytes.clone()),
+            None => Ok(bytes.to_vec().into()),
             Some(range) if range.end > bytes.len() as u64 => Err(Error::damaged(name.to_string(), "it is too short")),
-            Some(range) => Ok(bytes.slice(usize::try_from(range.start).expect("it fits")..usize::try_from(range.end).expect("it fits"))),
+            Some(range) => {
+                let [start, end] = [range.start, range.end].map(|place| usize::try_from(place).expect("it fits"));
+                Ok(bytes[start..end].to_vec().into())
+            }
         }
     }
 

@@ -22,12 +22,15 @@ mod tests;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 
+use super::content::Content;
 use super::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
+use crate::vault::room::Home;
 
 use error::failed;
 use modes::Modes;
@@ -38,6 +41,8 @@ pub struct Local {
     modes: Modes,
     /// Whether files without a name are tried first.
     nameless: AtomicBool,
+    /// Memory of what is read of packs.
+    home: Arc<Home>,
 }
 
 const KINDS: [Kind; 5] = [Kind::Data, Kind::Key, Kind::Lock, Kind::Snapshot, Kind::Index];
@@ -45,7 +50,8 @@ const KINDS: [Kind; 5] = [Kind::Data, Kind::Key, Kind::Lock, Kind::Snapshot, Kin
 impl Local {
     /// Whether something is there is not looked at.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), modes: Modes::of(&folder.join("config")), nameless: AtomicBool::new(true) }
+        let modes = Modes::of(&folder.join("config"));
+        Self { folder: folder.to_owned(), modes, nameless: AtomicBool::new(true), home: Arc::default() }
     }
 
     fn path(&self, name: Name) -> PathBuf {
@@ -80,8 +86,8 @@ impl Backend for Local {
         read::open(&self.path(name), name).map(|(_, size_bytes)| size_bytes)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
-        read::read(&self.path(name), name, range)
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
+        read::read(&self.path(name), name, range, &self.home)
     }
 
     fn save(&self, name: Name, bytes: Bytes) -> Result<(), Error> {

@@ -6,17 +6,14 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
-
-use bytes::Bytes;
+use std::sync::Arc;
 
 use super::error::failed;
 use crate::vault::backend::Name;
+use crate::vault::backend::content::{Content, ROOM_FROM_BYTES};
 use crate::vault::error::Error;
 use crate::vault::past_cache::Reader;
-use crate::vault::room::ALIGNED_BYTES;
-
-/// From this length on the page cache is passed by.
-const LEAST_BYTES: u64 = 1 << 20;
+use crate::vault::room::{ALIGNED_BYTES, Home};
 
 /// The file and how many bytes it has.
 pub fn open(path: &Path, name: Name) -> Result<(File, u64), Error> {
@@ -30,40 +27,42 @@ pub fn open(path: &Path, name: Name) -> Result<(File, u64), Error> {
     Ok((file, found.len()))
 }
 
-pub fn read(path: &Path, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+pub fn read(path: &Path, name: Name, range: Option<Range<u64>>, home: &Arc<Home>) -> Result<Content, Error> {
     let (file, size_bytes) = open(path, name)?;
     let range = range.unwrap_or(0..size_bytes);
     if range.end > size_bytes {
         return Err(ends_early(name, size_bytes, range.end));
     }
     let wanted = range.end.saturating_sub(range.start);
-    let bytes = match room_for(wanted) {
-        None => return Err(Error::Refused(format!("{name} with {wanted} bytes does not fit into memory"))),
-        Some(room) if wanted >= LEAST_BYTES => read_past_cache(&file, room, &range),
-        Some(mut room) => From { file: &file, at: range.start }.take(wanted).read_to_end(&mut room).map(|_| room.into()),
+    let content = match usize::try_from(wanted) {
+        Ok(wanted) if wanted < ROOM_FROM_BYTES => read_few(&file, &range, wanted),
+        Ok(_) => read_past_cache(&file, &range, home),
+        Err(_) => Err(io::ErrorKind::OutOfMemory.into()),
     };
-    let bytes = bytes.map_err(|error| failed("reading", name, error))?;
-    if bytes.len() as u64 != wanted {
-        return Err(ends_early(name, range.start + bytes.len() as u64, range.end));
+    let content = content.map_err(|error| match error.kind() {
+        io::ErrorKind::OutOfMemory => Error::Refused(format!("{name} with {wanted} bytes does not fit into memory")),
+        _ => failed("reading", name, error),
+    })?;
+    if content.len() as u64 != wanted {
+        return Err(ends_early(name, range.start + content.len() as u64, range.end));
     }
-    Ok(bytes)
+    Ok(content)
 }
 
-/// Empty, with room for so many bytes and for the blocks around them, if there is memory for it.
-fn room_for(wanted: u64) -> Option<Vec<u8>> {
-    let mut room = Vec::new();
-    let blocks = if wanted < LEAST_BYTES { 0 } else { 3 * ALIGNED_BYTES };
-    room.try_reserve_exact(usize::try_from(wanted).ok()?.checked_add(blocks)?).is_ok().then_some(room)
+/// The bytes of the range, or as many as the file has of them.
+fn read_few(file: &File, range: &Range<u64>, wanted: usize) -> io::Result<Content> {
+    let mut bytes = Vec::with_capacity(wanted);
+    From { file, at: range.start }.take(wanted as u64).read_to_end(&mut bytes)?;
+    Ok(bytes.into())
 }
 
-/// The bytes of the range, or as many as the file has of them: whole blocks are read, into memory where a disk can put them.
-fn read_past_cache(file: &File, mut room: Vec<u8>, range: &Range<u64>) -> io::Result<Bytes> {
-    room.resize(room.capacity(), 0);
-    let begin = room.as_ptr().align_offset(ALIGNED_BYTES);
+/// The same of many: whole blocks are read, into memory where a disk can put them.
+fn read_past_cache(file: &File, range: &Range<u64>, home: &Arc<Home>) -> io::Result<Content> {
     let first = range.start / ALIGNED_BYTES as u64 * ALIGNED_BYTES as u64;
-    let before = (range.start - first) as usize;
-    let count = Reader::new(file).read(&mut room[begin..], (range.end - first) as usize, first)?;
-    Ok(Bytes::from(room).slice((begin + before).min(begin + count)..begin + count))
+    let (before, wanted) = ((range.start - first) as usize, (range.end - first) as usize);
+    let mut room = home.take(wanted.checked_next_multiple_of(ALIGNED_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
+    let count = Reader::new(file).read(&mut room, wanted, first)?;
+    Ok(Content::in_room(room, before.min(count)..count))
 }
 
 fn ends_early(name: Name, end: u64, wanted: u64) -> Error {

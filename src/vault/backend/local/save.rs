@@ -4,6 +4,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -70,7 +71,7 @@ fn look(path: &Path, name: Name, bytes: &[u8]) -> Result<Found, Error> {
         Err(Error::NotFound(_)) => return Ok(Found::Nothing),
         Err(error) => return Err(error),
     };
-    if size_bytes == bytes.len() as u64 && read::read(path, name, None).is_ok_and(|there| there == bytes) {
+    if size_bytes == bytes.len() as u64 && read::read(path, name, None, &Arc::default()).is_ok_and(|there| there == bytes) {
         // Who wrote it may have been stopped before it was durable.
         file.sync_all().map_err(|error| failed("writing", name, error))?;
         sync(path, name)?;

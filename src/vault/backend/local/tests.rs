@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rustix::fs::{Advice, fadvise};
 
 use super::Local;
+use crate::vault::backend::content::ROOM_FROM_BYTES;
 use crate::vault::backend::{Backend as _, Kind, Name, contract};
 use crate::vault::error::Error;
 use crate::vault::id::Id;
@@ -131,9 +132,10 @@ fn any_part_of_a_pack_is_read_as_it_lies_there_from_the_disk_and_from_the_cache(
     let (_, pack) = cold_file((3 << 20) + 5);
     let name = Name::Of(Kind::Data, Id::of(&pack));
     place.save(name, Bytes::from(pack.clone())).expect("room for a pack");
+    const LEAST: u64 = ROOM_FROM_BYTES as u64;
     let end = pack.len() as u64;
     for start in [0, 1, 4095, 4096, 4097, (1 << 20) + 17] {
-        for length in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2 << 20, end - start] {
+        for length in [0, 1, LEAST - 1, LEAST, LEAST + 1, 2 << 20, end - start] {
             let range = start..(start + length).min(end);
             for from in ["the disk", "the cache"] {
                 if from == "the disk" {

@@ -15,7 +15,9 @@ use super::bucket::Bucket;
 use super::road::Road;
 use super::sent::Sent;
 use super::watch::{Ended, Moved, watched};
+use crate::vault::backend::content::Content;
 use crate::vault::cancel::Cancel;
+use crate::vault::room::Home;
 
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -39,7 +41,7 @@ pub enum Trouble {
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Content,
 }
 
 /// A connection that has shaken hands.
@@ -77,6 +79,8 @@ pub struct Care {
     pub idle: Duration,
     pub cancel: Cancel,
     pub download: Option<Arc<Bucket>>,
+    /// Memory of long answers.
+    pub home: Arc<Home>,
 }
 
 impl Trouble {
@@ -110,7 +114,7 @@ impl Line {
             sender.ready().await.map_err(Trouble::broken)?;
             let (head, body) = sender.send_request(request).await.map_err(Trouble::broken).map(Response::into_parts)?;
             let body = match head.status.is_success() {
-                _ if !has_body => Bytes::new(),
+                _ if !has_body => Content::default(),
                 true => collect(body, most_bytes, moved, care).await?,
                 false => few_words(body).await,
             };
@@ -129,7 +133,7 @@ impl Line {
 
 /// The beginning of what a server says when it refuses. A refusal stands also where its words are cut; where there are more of them,
 /// hyper closes the connection.
-async fn few_words(mut body: Incoming) -> Bytes {
+async fn few_words(mut body: Incoming) -> Content {
     const ENOUGH_BYTES: usize = 4 << 10;
     let mut words = Vec::new();
     while words.len() < ENOUGH_BYTES
@@ -140,15 +144,15 @@ async fn few_words(mut body: Incoming) -> Bytes {
     words.into()
 }
 
-async fn collect(mut body: Incoming, most_bytes: u64, moved: &Moved, care: &Care) -> Result<Bytes, Trouble> {
+async fn collect(mut body: Incoming, most_bytes: u64, moved: &Moved, care: &Care) -> Result<Content, Trouble> {
     let too_long = |received: usize| Trouble::Cut { received_bytes: received as u64, cause: "the answer is too long".into() };
-    let mut whole = Vec::new();
+    let mut whole = Content::default();
     if let Some(said) = body.size_hint().exact() {
         if said > most_bytes {
             return Err(Trouble::Cut { received_bytes: said, cause: format!("the answer has {said} bytes").into() });
         }
         let room = usize::try_from(said).map_err(Trouble::broken)?;
-        whole.try_reserve_exact(room).map_err(Trouble::broken)?;
+        whole = Content::with_capacity(room, &care.home).map_err(Trouble::broken)?;
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Trouble::Cut { received_bytes: whole.len() as u64, cause: error.into() })?;
@@ -163,5 +167,5 @@ async fn collect(mut body: Incoming, most_bytes: u64, moved: &Moved, care: &Care
         }
         whole.extend_from_slice(&data);
     }
-    Ok(whole.into())
+    Ok(whole)
 }

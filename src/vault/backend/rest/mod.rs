@@ -29,6 +29,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SERVER};
 use http::{Method, StatusCode};
 
+use super::content::Content;
 use super::location::address::Address;
 use super::options::Options;
 use super::{Backend, Kind, Listed, Name};
@@ -79,7 +80,7 @@ impl Rest {
         })
     }
 
-    fn read_once(&self, asked: &Asked<'_>, name: Name, range: Option<&Range<u64>>) -> Result<Bytes, Failed> {
+    fn read_once(&self, asked: &Asked<'_>, name: Name, range: Option<&Range<u64>>) -> Result<Content, Failed> {
         let wanted = range.map(|range| range.end - range.start);
         let tail = name.to_string();
         let ask = Ask { range, most_bytes: wanted.unwrap_or(MOST_FILE_BYTES), ..Ask::new(Method::GET, &tail) };
@@ -181,10 +182,10 @@ impl Backend for Rest {
         })
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         if let Some(range) = range.as_ref().filter(|range| range.is_empty()) {
             let is_there = self.size_bytes(name)? >= range.end;
-            return if is_there { Ok(Bytes::new()) } else { Err(ends_early(name, range)) };
+            return if is_there { Ok(Content::default()) } else { Err(ends_early(name, range)) };
         }
         let asked = self.asked("reading", name);
         let (mut end, mut times) = (None, 0);

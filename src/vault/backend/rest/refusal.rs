@@ -95,7 +95,7 @@ mod tests {
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
         let pairs = headers.iter().map(|&(name, value)| (http::HeaderName::from_static(name), value.parse().expect("a value")));
-        Answer { status: StatusCode::from_u16(status).expect("a status"), headers: pairs.collect(), body: body.to_owned().into() }
+        Answer { status: StatusCode::from_u16(status).expect("a status"), headers: pairs.collect(), body: body.as_bytes().to_vec().into() }
     }
 
     fn refusal(answer: &Answer) -> Failed {

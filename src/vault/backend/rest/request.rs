@@ -57,7 +57,7 @@ impl Requests {
         let turn = download.as_ref().map_or(MOST_BUFFERED, |bucket| bucket.turn_bytes(MOST_BUFFERED));
         Ok(Self {
             road: Road::new(address, options, turn.max(LEAST_BUFFERED))?,
-            care: Care { idle: options.idle, cancel: options.cancel.clone(), download },
+            care: Care { idle: options.idle, cancel: options.cancel.clone(), download, home: Arc::default() },
             path: checked_path(address)?,
             headers: headers(address)?,
             further: options.headers.clone(),

@@ -10,6 +10,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
 
+use crate::vault::backend::content::Content;
 use crate::vault::backend::location::Location;
 use crate::vault::backend::options::{Options, Pin, Retries, Trust};
 use crate::vault::backend::{Name, open};
@@ -62,7 +63,7 @@ impl Server {
         self.folder.path().join("cert.pem")
     }
 
-    fn config(&self, trust: Trust) -> Result<bytes::Bytes, Error> {
+    fn config(&self, trust: Trust) -> Result<Content, Error> {
         let retries = Retries { in_all: Duration::ZERO, ..Retries::default() };
         let location = Location::parse(format!("https://USER:S3CRET@localhost:{}/", self.port)).expect("a URL");
         open(&location, &Options { trust, retries, ..Options::default() })?.read(Name::Config, None)

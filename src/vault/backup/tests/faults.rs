@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{check, options, restored, save, save_with};
+use crate::vault::backend::content::Content;
 use crate::vault::backend::{self, Backend, Kind, Listed, Name};
 use crate::vault::backup::backup;
 use crate::vault::cancel::Cancel;
@@ -89,7 +90,7 @@ impl Backend for CancelAfter {
         self.place.size_bytes(name)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.place.read(name, range)
     }
 

@@ -38,7 +38,7 @@ fn a_cancel_is_seen_between_two_chunks_that_came_together() {
         failures: &failures,
         progress: &progress,
         cancel: &cancel,
-        segments: Arc::default(),
+        home: Arc::default(),
         with_atime: false,
     };
     for length in [100, 200] {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use crate::vault::backend::content::Content;
 use crate::vault::backend::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
 
@@ -24,12 +25,12 @@ pub(super) struct Memory {
 
 type OnRead = Box<dyn FnMut() + Send>;
 
-fn part(name: Name, bytes: &Bytes, range: Option<Range<u64>>) -> Result<Bytes, Error> {
-    let Some(range) = range else { return Ok(bytes.clone()) };
+fn part(name: Name, bytes: &Bytes, range: Option<Range<u64>>) -> Result<Content, Error> {
+    let Some(range) = range else { return Ok(bytes.to_vec().into()) };
     let range = range.start as usize..range.end as usize;
     // As every place does it: new bytes for each read.
     let found = bytes.get(range).ok_or_else(|| Error::damaged(name.to_string(), "it ends before"))?;
-    Ok(Bytes::copy_from_slice(found))
+    Ok(found.to_vec().into())
 }
 
 impl Backend for Memory {
@@ -54,7 +55,7 @@ impl Backend for Memory {
         self.read(name, None).map(|bytes| bytes.len() as u64)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         if let (Name::Of(Kind::Data, _), Some(on_read)) = (name, self.on_read.lock().unwrap().as_mut()) {
             on_read();
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::*;
+use crate::vault::backend::content::Content;
 use crate::vault::backend::{Kind, Listed, Name};
 use crate::vault::failure::Failure;
 use crate::vault::id::Id;
@@ -137,7 +138,7 @@ impl Backend for Refusing {
         self.inner.size_bytes(name)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.inner.read(name, range)
     }
 

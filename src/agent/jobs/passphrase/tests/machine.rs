@@ -9,6 +9,7 @@ use crate::agent::channel::{CallError, Outcome};
 use crate::agent::jobs::passphrase::means::Means;
 use crate::agent::state::{KeyPair, StateError};
 use crate::model::access::Secret;
+use crate::vault::backend::content::Content;
 use crate::vault::backend::location::Location;
 use crate::vault::backend::options::Options;
 use crate::vault::backend::{Backend, Kind, Listed, Name, open};
@@ -173,7 +174,7 @@ impl Backend for Mortal {
         self.inner.size_bytes(name)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.inner.read(name, range)
     }
 

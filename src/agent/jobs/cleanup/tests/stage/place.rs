@@ -8,6 +8,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::agent::leash::{Leash, Why};
+use crate::vault::backend::content::Content;
 use crate::vault::backend::{Backend, Kind, Listed, Name};
 use crate::vault::error::Error;
 use crate::vault::id::Id;
@@ -149,7 +150,7 @@ impl Backend for Place {
         self.inner.size_bytes(name)
     }
 
-    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Bytes, Error> {
+    fn read(&self, name: Name, range: Option<Range<u64>>) -> Result<Content, Error> {
         self.inner.read(name, range)
     }
 
