@@ -16,11 +16,11 @@ use crate::vault::parallel::OnPanic;
 /// Threads that read.
 pub(super) const READERS: usize = 4;
 /// One read ends before this, unless a single blob is larger.
-const MOST_BYTES: u64 = 4 << 20;
+const MOST_BYTES: u64 = 6 << 20;
 /// What lies between two blobs is read with them up to this.
 const MOST_GAP: u64 = 128 << 10;
 /// What is being read or waits to be used, all in all, unless a single read is larger.
-const MOST_WAITING: u64 = 16 << 20;
+const MOST_WAITING: u64 = 24 << 20;
 /// Reads that fail because the place does not answer, one after the other, before the restore ends.
 const MOST_UNANSWERED: u32 = 4;
 
