@@ -81,6 +81,22 @@ fn lists_are_oldest_first_in_both_versions() {
 }
 
 #[test]
+fn a_list_says_that_it_names_all_that_was_answered_before() {
+    for server in TestServer::each_catalog() {
+        let account = vault(&server);
+        stored(&account, "/keys/", b"a key");
+        stored(&account, "/locks/", b"a lock");
+        for path in ["/keys/", "/locks/", "/never/index/"] {
+            for version in ["*/*", V2] {
+                let answer = account.get_with(&format!("Accept: {version}"), path);
+                answer.expect_header("strongroom-consistency", "strong").expect_header("cache-control", "no-store");
+            }
+            account.head(path).expect_header("strongroom-consistency", "strong");
+        }
+    }
+}
+
+#[test]
 fn a_config_is_written_once_and_never_deleted() {
     let server = TestServer::start();
     let account = vault(&server);

@@ -1,13 +1,14 @@
 //! Several who work on one repository at once: backups do not mind one another, and whoever removes waits or is told why it cannot.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use strongroom::vault::backend::location::Location;
 use strongroom::vault::backend::open;
 use strongroom::vault::cancel::Cancel;
 use strongroom::vault::keys::{Maker, Password};
-use strongroom::vault::lock::{Guard, Mode, Options};
+use strongroom::vault::lock::{Guard, Mode, Options, Terms};
 use strongroom::vault::repository::Repository;
 
 use crate::support::client::{Client, text};
@@ -55,6 +56,42 @@ fn backups_of_ours_and_of_restic_at_once_are_all_whole() {
     }
     let text = format!("{} backups, half ours, half restic's, {} at once: all whole for both checks", trees.len() * rounds, trees.len());
     figure("A2", "two at once", &text, None);
+}
+
+/// Neither waits here for the other's lock to be seen.
+#[test]
+fn what_one_has_alone_on_our_server_nobody_shares_whoever_comes_when() {
+    for server in TestServer::each_catalog() {
+        let location = vault(&server).url("/");
+        Client::at(location.clone()).ok(&["init"]);
+        let terms = Terms { settle: Duration::ZERO, ..Terms::default() };
+        let options = Options { terms, ..Options::new(Maker { username: "somebody".to_owned(), hostname: "elsewhere".to_owned() }) };
+        let (start, holders, held) = (Barrier::new(2), AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for mode in [Mode::Shared, Mode::Exclusive] {
+                let opened = open(&Location::parse(&location).expect("a URL"), &Default::default()).expect("a place");
+                let repository = Arc::new(Repository::open(opened, &Password::new("correct horse")).expect("it opens"));
+                let (start, holders, held, options) = (&start, &holders, &held, &options);
+                scope.spawn(move || {
+                    for _ in 0..if is_nightly() { 1_000 } else { 100 } {
+                        start.wait();
+                        let taken = Guard::take(&repository, mode, options, &Cancel::default());
+                        assert!(repository.backend().lists_at_once());
+                        let count = u32::from(taken.is_ok());
+                        holders.fetch_add(count, Ordering::SeqCst);
+                        start.wait();
+                        // Both threads see the same, so none waits for one that has ended.
+                        assert!(holders.load(Ordering::SeqCst) < 2, "both hold it");
+                        held.fetch_add(count, Ordering::SeqCst);
+                        start.wait();
+                        holders.fetch_sub(count, Ordering::SeqCst);
+                        drop(taken);
+                    }
+                });
+            }
+        });
+        assert_ne!(held.into_inner(), 0, "nobody ever had it");
+    }
 }
 
 #[test]

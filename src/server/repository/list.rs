@@ -1,8 +1,11 @@
 //! Lists of one type's files: names alone (version 1 of the protocol), or names and sizes (version 2). Oldest first, streamed.
+//!
+//! A list names all that was answered 200 before it was asked for, and says so ([`CONSISTENCY`]): clients need not wait for each other's
+//! locks to be seen.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::failed;
 use crate::model::account::Account;
@@ -16,6 +19,8 @@ use crate::store::dated::{After, FolderPage};
 use crate::store::{Result as StoreResult, Store};
 
 const V2: &str = "application/vnd.x.restic.rest.v2";
+/// `strong`: a read of the catalog sees every change that was answered before.
+const CONSISTENCY: HeaderName = HeaderName::from_static("strongroom-consistency");
 
 /// The form of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +90,7 @@ fn whole(head: &RequestHead, found: &[(String, u64)]) -> Response<Body> {
     entries(version, &mut text, found, true);
     text.push(']');
     let text = if head.method() == Method::HEAD { String::new() } else { text };
-    reply::whole(StatusCode::OK, version.content_type(), text)
+    labelled(version, reply::whole(StatusCode::OK, version.content_type(), text))
 }
 
 fn entries(version: Version, text: &mut String, found: &[(String, u64)], mut is_first: bool) {
@@ -101,6 +106,7 @@ fn labelled(version: Version, mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, version.content_type());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONSISTENCY, HeaderValue::from_static("strong"));
     response
 }
 

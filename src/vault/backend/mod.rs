@@ -101,7 +101,8 @@ pub trait Backend: Send + Sync {
     /// `Ok` where it is not there, too.
     fn remove(&self, name: Name) -> Result<(), Error>;
 
-    /// Whether a list tells of everything that was saved before it began, whoever saved it. Nobody knows it of a server that others made.
+    /// Whether a list tells of everything that was saved before it began, whoever saved it. A server's last list says it; of most servers
+    /// nobody knows it.
     fn lists_at_once(&self) -> bool {
         false
     }

@@ -154,9 +154,13 @@ fn a_folder_of_this_machine_is_listed_at_once_and_nobody_shares_there_what_anoth
 }
 
 #[test]
-fn of_a_server_nobody_knows_whether_it_lists_at_once() {
+fn of_a_server_that_does_not_say_so_nobody_knows_whether_it_lists_at_once() {
     let served = Served::start(Box::new(Place::default()));
-    assert!(!open_for_work(&served.location(), &backend::options::Options::default()).unwrap().lists_at_once());
+    let place = open_for_work(&served.location(), &backend::options::Options::default()).unwrap();
+    for _ in 0..2 {
+        assert!(!place.lists_at_once());
+        place.list(Kind::Lock).unwrap();
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod trust_tests;
 mod watch;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SERVER};
@@ -45,8 +46,12 @@ pub struct Rest {
     address: Address,
     options: Options,
     requests: Requests,
+    /// What the last list said of itself.
+    lists_at_once: AtomicBool,
 }
 
+/// Our own server says with it that a list names all that was answered before it was asked for.
+const CONSISTENCY: &str = "strongroom-consistency";
 /// The largest file that is read whole: more than clients of this format can store.
 const MOST_FILE_BYTES: u64 = u32::MAX as u64;
 /// Ten million names.
@@ -57,7 +62,8 @@ const SAME_END: u32 = 4;
 impl Rest {
     /// Asks nothing of the server yet.
     pub fn new(address: Address, options: &Options) -> Result<Self, Error> {
-        Ok(Self { requests: Requests::new(&address, options)?, options: options.clone(), address })
+        let requests = Requests::new(&address, options)?;
+        Ok(Self { requests, options: options.clone(), address, lists_at_once: AtomicBool::new(false) })
     }
 
     fn asked(&self, doing: &str, what: impl ToString) -> Asked<'_> {
@@ -153,6 +159,8 @@ impl Backend for Rest {
                 _ => Err(asked.refusal(&answer)),
             }
         })?;
+        let is_strong = |answer: &Answer| answer.headers.get(CONSISTENCY).is_some_and(|said| said == "strong");
+        self.lists_at_once.store(answer.as_ref().is_some_and(is_strong), Ordering::Relaxed);
         let Some(answer) = answer else { return Ok(Vec::new()) };
         let wrong = |error: serde_json::Error| Error::damaged(format!("the list of {folder}"), error.to_string());
         if answer.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(listing::V2.as_bytes())) {
@@ -235,6 +243,10 @@ impl Backend for Rest {
             let is_gone = answer.status.is_success() || answer.status == StatusCode::NOT_FOUND;
             if is_gone { Ok(()) } else { Err(asked.refusal(&answer)) }
         })
+    }
+
+    fn lists_at_once(&self) -> bool {
+        self.lists_at_once.load(Ordering::Relaxed)
     }
 }
 

@@ -301,3 +301,18 @@ fn a_limited_place_moves_the_same_bytes() {
     assert!(place.read(name, None).expect("it is read") == bytes);
     server.end();
 }
+
+#[test]
+fn a_server_lists_at_once_where_its_last_list_says_so() {
+    let of = |consistency: &str| answer(&format!("200 OK\r\nContent-Type: {}{consistency}", super::listing::V2), "[]");
+    let says = |what: &str| of(&format!("\r\nStrongroom-Consistency: {what}"));
+    let lists = [of(""), says("strong"), says("eventual"), says("strong"), answer("404 Not Found", ""), says("strong")];
+    let server = Scripted::start(lists.into_iter().map(Answer).collect());
+    let place = place(&server);
+    assert!(!place.lists_at_once(), "nothing was asked yet");
+    for is_strong in [false, true, false, true, false, true] {
+        place.list(Kind::Lock).expect("a list");
+        assert_eq!(place.lists_at_once(), is_strong);
+    }
+    server.end();
+}
