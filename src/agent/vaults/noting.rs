@@ -52,6 +52,10 @@ impl Backend for Noting {
         }
         Ok(())
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.inner.lists_at_once()
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +81,7 @@ mod tests {
         assert!(place("no folder").save(Name::Of(Kind::Lock, lock), Bytes::from_static(b"lock")).is_err());
         assert_eq!(state.journal().locks(), [(2, lock)]);
         let place = place("vault");
+        assert_eq!(place.lists_at_once(), place.inner.lists_at_once());
         place.create().unwrap();
         place.save(Name::Of(Kind::Snapshot, other), Bytes::from_static(b"other")).unwrap();
         assert_eq!(state.journal().locks(), [(2, lock)], "only locks are noted");

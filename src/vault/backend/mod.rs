@@ -103,9 +103,7 @@ pub trait Backend: Send + Sync {
 
     /// Whether a list tells of everything that was saved before it began, whoever saved it. A server's last list says it; of most servers
     /// nobody knows it.
-    fn lists_at_once(&self) -> bool {
-        false
-    }
+    fn lists_at_once(&self) -> bool;
 }
 
 impl Kind {

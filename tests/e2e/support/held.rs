@@ -72,4 +72,8 @@ impl Backend for Held {
         self.0.lock().expect("nobody panics").remove(&name);
         Ok(())
     }
+
+    fn lists_at_once(&self) -> bool {
+        true
+    }
 }

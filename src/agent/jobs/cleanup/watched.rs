@@ -50,4 +50,8 @@ impl Backend for Watched {
         }
         Ok(())
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.inner.lists_at_once()
+    }
 }

@@ -108,6 +108,10 @@ impl Backend for CancelAfter {
     fn remove(&self, name: Name) -> Result<(), Error> {
         self.place.remove(name)
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.place.lists_at_once()
+    }
 }
 
 /// Insists that the index names exactly these packs, and that the next run stores what is in no other one. How many chunks there are.

@@ -78,6 +78,10 @@ impl Backend for Memory {
         self.files.lock().unwrap().remove(&name);
         Ok(())
     }
+
+    fn lists_at_once(&self) -> bool {
+        true
+    }
 }
 
 impl Memory {

@@ -152,6 +152,10 @@ impl Backend for Refusing {
     fn remove(&self, name: Name) -> Result<(), Error> {
         self.inner.remove(name)
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.inner.lists_at_once()
+    }
 }
 
 #[test]

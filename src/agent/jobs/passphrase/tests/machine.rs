@@ -185,6 +185,10 @@ impl Backend for Mortal {
     fn remove(&self, name: Name) -> Result<(), Error> {
         self.life.step(|| self.inner.remove(name)).unwrap_or_else(|| Err(dead()))
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.inner.lists_at_once()
+    }
 }
 
 pub(super) fn generation(number: i64, is_encrypted: bool) -> Generation {

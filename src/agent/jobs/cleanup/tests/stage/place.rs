@@ -168,4 +168,8 @@ impl Backend for Place {
         }
         self.inner.remove(name)
     }
+
+    fn lists_at_once(&self) -> bool {
+        self.inner.lists_at_once()
+    }
 }
