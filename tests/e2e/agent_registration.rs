@@ -162,7 +162,9 @@ fn only_an_admin_takes_an_agent_over() {
 fn one_state_folder_has_one_process() {
     let estate = Estate::new();
     let mut agent = estate.agent("web-a");
-    estate.api.await_online(agent.id);
+    // Online it is since its registration; the folder it has from before its first call on.
+    let startups = || estate.proxy.gate().count("POST /agent/v1/startup");
+    wait_until("the agent is up", AGENT_SOON, || startups() == 1);
     let second = agent.run(&["run"]).expect_exit(1);
     assert!(second.complaint.contains("another process"), "{second:?}");
     assert!(agent.is_running());
