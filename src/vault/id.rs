@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
-use super::two_hashes::sha256_of_two;
+use super::two_hashes::{Begun, sha256_of_two};
 
 /// A SHA-256; written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +24,16 @@ impl Id {
     /// That of each, in less time than one after the other where they are about as long.
     pub fn of_two(bytes: [&[u8]; 2]) -> [Self; 2] {
         sha256_of_two(bytes).map(Self)
+    }
+
+    /// That of bytes, and beside it as much of another one as goes in the same time.
+    pub fn of_beside(bytes: &[u8], other: &mut Begun, bytes_of_other: &[u8]) -> Self {
+        Self(other.advance_beside(bytes_of_other, bytes))
+    }
+
+    /// That of bytes of which a part is hashed.
+    pub fn of_rest(begun: Begun, bytes: &[u8]) -> Self {
+        Self(begun.finish(bytes))
     }
 
     pub fn hex(&self) -> String {

@@ -9,7 +9,12 @@ use sha2::block_api::compress256;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]
-use x86::compress_both;
+use x86::{compress_both, is_able};
+/// Whether two messages at once are of use here.
+#[cfg(not(target_arch = "x86_64"))]
+const fn is_able() -> bool {
+    false
+}
 /// Takes as many blocks as both have into their states; how many that were. Other processors' instructions are left to `sha2`.
 #[cfg(not(target_arch = "x86_64"))]
 const fn compress_both(_: &mut [State; 2], _: [&[Block]; 2]) -> usize {
@@ -32,6 +37,43 @@ pub fn sha256_of_two(messages: [&[u8]; 2]) -> [[u8; 32]; 2] {
     let blocks = messages.map(|message| message.as_chunks().0);
     let done = compress_both(&mut states, blocks) * BLOCK_BYTES;
     [finish(states[0], messages[0], done), finish(states[1], messages[1], done)]
+}
+
+/// Whether the processor hashes two messages in less time than one after the other.
+pub fn is_faster() -> bool {
+    is_able()
+}
+
+/// A SHA-256 of which a part is done. Each call gets the same message.
+pub struct Begun {
+    state: State,
+    /// Bytes of the message, whole blocks.
+    done: usize,
+}
+
+impl Begun {
+    pub const fn new() -> Self {
+        Self { state: BEGIN, done: 0 }
+    }
+
+    /// The SHA-256 of another message, and beside it as much of this one as goes in the same time.
+    pub fn advance_beside(&mut self, message: &[u8], other: &[u8]) -> [u8; 32] {
+        let mut states = [BEGIN, self.state];
+        let done = compress_both(&mut states, [other.as_chunks().0, message[self.done..].as_chunks().0]) * BLOCK_BYTES;
+        self.state = states[1];
+        self.done += done;
+        finish(states[0], other, done)
+    }
+
+    /// Whether no whole block is left.
+    pub const fn is_nearly_done(&self, message: &[u8]) -> bool {
+        message.len() - self.done < BLOCK_BYTES
+    }
+
+    /// The SHA-256, with whatever is left.
+    pub fn finish(self, message: &[u8]) -> [u8; 32] {
+        finish(self.state, message, self.done)
+    }
 }
 
 /// What `state` becomes with what comes after the first `done` bytes of a message, whole blocks.
@@ -100,6 +142,20 @@ mod tests {
         compress256(&mut expected[0], &blocks[..2]);
         compress256(&mut expected[1], &blocks[1..]);
         assert_eq!((done, states), (2, expected));
+    }
+
+    #[test]
+    fn one_that_goes_on_beside_others_has_the_digest_that_it_has_alone() {
+        let bytes: Vec<u8> = (0..5_000_u32).map(|number| (number * 7_919 % 251) as u8).collect();
+        for length in [0, 1, 63, 64, 65, 700, 4_999] {
+            let (message, mut begun) = (&bytes[..length], Begun::new());
+            for other in [0, 63, 64, 500, 1_000, 5_000] {
+                let other = &bytes[bytes.len() - other..];
+                assert_eq!(begun.advance_beside(message, other), alone(other));
+            }
+            assert_eq!(begun.is_nearly_done(message), is_faster() || length < BLOCK_BYTES);
+            assert_eq!(begun.finish(message), alone(message), "{length}");
+        }
     }
 
     proptest! {

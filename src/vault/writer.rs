@@ -1,9 +1,10 @@
 //! Sealed blobs on their way into the repository: put together into packs, stored by several threads at once, and named by index files
 //! from time to time, so that an interrupted run loses little. What waits is bounded: who brings more than the place takes is held up.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+mod under_way;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::backend::{Kind, Name};
@@ -15,8 +16,9 @@ use super::pack::{BlobKind, Builder, FinishedPack};
 use super::parallel::{OnPanic, join_all};
 use super::repository::Repository;
 use super::room::Home;
+use under_way::{Named, UnderWay};
 
-/// Packs that are being stored at once. Beside them there is one of chunks and one of trees that are being put together.
+/// Packs that are named or stored at once. Beside them there is one of chunks and one of trees that are being put together.
 const UPLOADS: usize = 2;
 /// An index file is written for so many blobs: about 8 MiB of it.
 const INDEX_BLOBS: usize = 50_000;
@@ -31,21 +33,11 @@ pub struct PackWriter<'a> {
     trees: Mutex<Builder>,
     /// Memory of packs that are stored.
     free: Arc<Home>,
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
+    under_way: UnderWay,
     unindexed: Mutex<Unindexed>,
-    is_stopped: AtomicBool,
     error: Mutex<Option<Error>>,
     stored_bytes: AtomicU64,
     stored_packs: AtomicU64,
-}
-
-#[derive(Default)]
-struct Waiting {
-    packs: VecDeque<FinishedPack>,
-    /// Packs that a thread has taken and not yet stored.
-    being_stored: usize,
-    is_closed: bool,
 }
 
 /// Stored packs that no index file names yet.
@@ -77,10 +69,10 @@ pub fn write_packs<T>(
     let writer = PackWriter::new(repository, guard);
     let done = std::thread::scope(|scope| {
         let threads = (0..UPLOADS).map(|_| scope.spawn(|| writer.store_packs())).collect();
-        let stop = OnPanic(|| writer.stop());
+        let stop = OnPanic(|| writer.under_way.stop());
         let done = work(&writer).and_then(|value| writer.flush().map(|()| value));
         drop(stop);
-        writer.close();
+        writer.under_way.close();
         join_all(threads);
         done
     });
@@ -106,10 +98,8 @@ impl<'a> PackWriter<'a> {
             data: Mutex::new(Builder::reusing(BlobKind::Data, &free)),
             trees: Mutex::new(Builder::new(BlobKind::Tree)),
             free,
-            waiting: Mutex::default(),
-            changed: Condvar::new(),
+            under_way: UnderWay::new(UPLOADS),
             unindexed: Mutex::new(Unindexed { packs: Vec::new(), blobs: 0, since: Instant::now() }),
-            is_stopped: AtomicBool::new(false),
             error: Mutex::default(),
             stored_bytes: AtomicU64::new(0),
             stored_packs: AtomicU64::new(0),
@@ -136,27 +126,22 @@ impl<'a> PackWriter<'a> {
         }
     }
 
-    /// Sends a pack on its way, once there is a thread to store it, and begins a new one in its place.
-    fn send(&self, builder: &mut Builder) -> Result<(), Error> {
-        let waiting = self.waiting.lock().expect(NO_PANIC);
-        let is_behind = |waiting: &mut Waiting| waiting.packs.len() + waiting.being_stored >= UPLOADS && !self.is_stopped();
-        let mut waiting = self.changed.wait_while(waiting, is_behind).expect(NO_PANIC);
-        if self.is_stopped() {
-            return Err(Error::Cancelled);
-        }
-        // Trees seldom fill a pack; what a pack of chunks has used would stay in memory for them.
-        let next = match builder.kind() {
-            BlobKind::Data => Builder::reusing(BlobKind::Data, &self.free),
-            BlobKind::Tree => Builder::new(BlobKind::Tree),
-        };
-        waiting.packs.push_back(std::mem::replace(builder, next).finish(self.repository.sealer()));
-        drop(waiting);
-        self.changed.notify_all();
-        Ok(())
+    /// The id of a blob, hashed beside a pack in less time than one after the other. `None` where no pack waits for that.
+    pub fn hash_beside(&self, plain: &[u8]) -> Option<Id> {
+        self.under_way.hash_beside(plain)
     }
 
-    fn is_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
+    /// Sends a pack on its way, once there is room for it, and begins a new one in its place.
+    fn send(&self, builder: &mut Builder) -> Result<(), Error> {
+        let was_sent = self.under_way.push(|| {
+            // Trees seldom fill a pack; what a pack of chunks has used would stay in memory for them.
+            let next = match builder.kind() {
+                BlobKind::Data => Builder::reusing(BlobKind::Data, &self.free),
+                BlobKind::Tree => Builder::new(BlobKind::Tree),
+            };
+            std::mem::replace(builder, next).finish(self.repository.sealer())
+        });
+        if was_sent { Ok(()) } else { Err(Error::Cancelled) }
     }
 
     /// Sends what has begun to be a pack, too.
@@ -170,50 +155,21 @@ impl<'a> PackWriter<'a> {
         Ok(())
     }
 
-    fn close(&self) {
-        self.waiting.lock().expect(NO_PANIC).is_closed = true;
-        self.changed.notify_all();
-    }
-
-    /// Nothing more is stored, after what is being stored now.
-    fn stop(&self) {
-        let waiting = self.waiting.lock();
-        self.is_stopped.store(true, Ordering::Relaxed);
-        drop(waiting);
-        self.changed.notify_all();
-    }
-
     /// What each of the storing threads does, until no more can come.
     fn store_packs(&self) {
-        let _stop = OnPanic(|| self.stop());
-        while let Some(pack) = self.next_pack() {
-            let stored = self.store(pack);
-            let mut waiting = self.waiting.lock().expect(NO_PANIC);
-            waiting.being_stored -= 1;
-            if let Err(error) = stored {
+        let _stop = OnPanic(|| self.under_way.stop());
+        while let Some(pack) = self.under_way.next() {
+            if let Err(error) = self.store(pack) {
                 self.error.lock().expect(NO_PANIC).get_or_insert(error);
-                self.is_stopped.store(true, Ordering::Relaxed);
+                self.under_way.stop();
             }
-            drop(waiting);
-            self.changed.notify_all();
+            self.under_way.stored();
         }
     }
 
-    fn next_pack(&self) -> Option<FinishedPack> {
-        let waiting = self.waiting.lock().expect(NO_PANIC);
-        let is_idle = |waiting: &mut Waiting| waiting.packs.is_empty() && !waiting.is_closed && !self.is_stopped();
-        let mut waiting = self.changed.wait_while(waiting, is_idle).expect(NO_PANIC);
-        if self.is_stopped() {
-            return None;
-        }
-        let pack = waiting.packs.pop_front()?;
-        waiting.being_stored += 1;
-        Some(pack)
-    }
-
-    fn store(&self, pack: FinishedPack) -> Result<(), Error> {
-        let FinishedPack { bytes, blobs } = pack;
-        let (id, count) = (Id::of(&bytes), bytes.len() as u64);
+    fn store(&self, pack: Named) -> Result<(), Error> {
+        let Named { id, pack: FinishedPack { bytes, blobs } } = pack;
+        let count = bytes.len() as u64;
         self.repository.backend().save(Name::Of(Kind::Data, id), bytes)?;
         self.stored_bytes.fetch_add(count, Ordering::Relaxed);
         self.stored_packs.fetch_add(1, Ordering::Relaxed);

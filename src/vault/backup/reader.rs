@@ -91,7 +91,7 @@ impl Worker<'_> {
         match chunks {
             Chunks::One(job) => self.end_chunk(&job, self.saver.save(BlobKind::Data, &job.bytes)),
             Chunks::Two([one, other]) => {
-                let [id, id_of_other] = Id::of_two([&one.bytes, &other.bytes]);
+                let [id, id_of_other] = self.saver.ids_of_two([&one.bytes, &other.bytes]);
                 self.end_chunk(&one, self.saver.save_as(id, BlobKind::Data, &one.bytes))?;
                 self.cancel.check()?;
                 self.end_chunk(&other, self.saver.save_as(id_of_other, BlobKind::Data, &other.bytes))

@@ -38,7 +38,19 @@ thread_local! {
 impl Saver<'_> {
     /// Its id. It is stored when the writer has ended, not before.
     pub(super) fn save(&self, kind: BlobKind, plain: &[u8]) -> Result<Id, Error> {
-        self.save_as(Id::of(plain), kind, plain)
+        self.save_as(self.id_of(plain), kind, plain)
+    }
+
+    fn id_of(&self, plain: &[u8]) -> Id {
+        self.writer.and_then(|writer| writer.hash_beside(plain)).unwrap_or_else(|| Id::of(plain))
+    }
+
+    /// The ids of two blobs: each is hashed beside a pack, where one waits for that, else beside the other one.
+    pub(super) fn ids_of_two(&self, plain: [&[u8]; 2]) -> [Id; 2] {
+        match self.writer.and_then(|writer| writer.hash_beside(plain[0])) {
+            Some(id) => [id, self.id_of(plain[1])],
+            None => Id::of_two(plain),
+        }
     }
 
     /// The same where somebody knows its id.

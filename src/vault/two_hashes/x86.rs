@@ -12,9 +12,14 @@ use std::arch::x86_64::{
 
 use super::{Block, State};
 
+/// Whether the processor has the instructions.
+pub(super) fn is_able() -> bool {
+    is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1")
+}
+
 /// Takes as many blocks as both have into their states; how many that were. None where the processor has no such instructions.
 pub(super) fn compress_both(states: &mut [State; 2], blocks: [&[Block]; 2]) -> usize {
-    if !(is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1")) {
+    if !is_able() {
         return 0;
     }
     // SAFETY: the processor has what the function asks for, see above; it has no other conditions.
