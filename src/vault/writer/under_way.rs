@@ -56,10 +56,11 @@ impl UnderWay {
     /// Takes a pack once there is room for it. `false` after a stop.
     pub(super) fn push(&self, pack: impl FnOnce() -> FinishedPack) -> bool {
         let mut state = self.lock();
-        while state.count() >= self.most && !state.is_stopped {
+        if state.count() >= self.most {
             state.held_up += 1;
             self.changed.notify_all();
-            state = self.changed.wait(state).expect(NO_PANIC);
+            let is_full = |state: &mut State| state.count() >= self.most && !state.is_stopped;
+            state = self.changed.wait_while(state, is_full).expect(NO_PANIC);
             state.held_up -= 1;
         }
         if state.is_stopped {
@@ -88,10 +89,13 @@ impl UnderWay {
         state.in_hand -= 1;
         if is_nearly_done {
             state.named.push_back(Unnamed { pack, begun }.name());
-            drop(state);
-            self.changed.notify_all();
         } else {
             state.unnamed.push_front(Unnamed { pack, begun });
+        }
+        let is_wanted = is_nearly_done || state.held_up > 0;
+        drop(state);
+        if is_wanted {
+            self.changed.notify_all();
         }
         Some(id)
     }
