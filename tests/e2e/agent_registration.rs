@@ -1,6 +1,6 @@
 //! Registration: what it makes, what it refuses, and that neither a lost answer nor a copied disk makes a twin.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -22,6 +22,15 @@ fn mode(path: &Path) -> u32 {
 fn der(pem: &str) -> Vec<u8> {
     let lines = pem.lines().skip_while(|line| !line.starts_with("-----BEGIN")).skip(1).take_while(|line| !line.starts_with('-'));
     data_encoding::BASE64.decode(lines.collect::<String>().as_bytes()).expect("Base64")
+}
+
+/// Whether a process holds this lock (proc_locks(5)).
+fn has_lock(process: u32, file: &Path) -> bool {
+    let Ok(about) = std::fs::metadata(file) else { return false };
+    let (process, place) = (process.to_string(), format!(":{}", about.ino()));
+    let locks = std::fs::read_to_string("/proc/locks").expect("the kernel tells");
+    let mut lines = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines.any(|words| matches!(words[..], [_, "FLOCK", _, "WRITE", holder, at, ..] if holder == process && at.ends_with(&place)))
 }
 
 fn agents(api: &Api) -> Vec<Value> {
@@ -162,9 +171,8 @@ fn only_an_admin_takes_an_agent_over() {
 fn one_state_folder_has_one_process() {
     let estate = Estate::new();
     let mut agent = estate.agent("web-a");
-    // Online it is since its registration; the folder it has from before its first call on.
-    let startups = || estate.proxy.gate().count("POST /agent/v1/startup");
-    wait_until("the agent is up", AGENT_SOON, || startups() == 1);
+    // Online it is since its registration.
+    wait_until("the agent has its folder", AGENT_SOON, || has_lock(agent.pid(), &agent.state().join("agent.lock")));
     let second = agent.run(&["run"]).expect_exit(1);
     assert!(second.complaint.contains("another process"), "{second:?}");
     assert!(agent.is_running());
