@@ -153,6 +153,19 @@ mod tests {
     }
 
     #[test]
+    fn the_mac_of_many_blocks_is_that_of_one_after_the_other() {
+        let (sealer, nonce) = (Sealer::new(&KeyBytes { encrypt: [0; 32], mac_k: [1; 16], mac_r: [2; 16] }), [3; 16]);
+        let text: Vec<u8> = (0..2_000_u32).map(|number| (number * 7_919 % 251) as u8).collect();
+        let mut key = [2; 32];
+        key[16..].copy_from_slice(&nonce);
+        sealer.mac_k.less_safe_encrypt(&mut key[16..], EncryptionContext::None).unwrap();
+        for length in [0, 1, 15, 16, 17, 48, 63, 64, 65, 80, 127, 128, 1_000, 2_000] {
+            let expected = Poly1305::new(&OneTimeKey::from(key)).compute_unpadded(&text[..length]);
+            assert_eq!(sealer.mac(&nonce, &text[..length]), <[u8; 16]>::from(expected), "{length}");
+        }
+    }
+
+    #[test]
     fn the_cipher_is_that_of_the_standard() {
         // NIST SP 800-38A, F.5.5, CTR-AES256.
         let encrypt = hex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4").try_into().unwrap();

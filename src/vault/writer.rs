@@ -20,6 +20,8 @@ use under_way::{Named, UnderWay};
 
 /// Packs that are named or stored at once. Beside them there is one of chunks and one of trees that are being put together.
 const UPLOADS: usize = 2;
+/// So long a pack waits to be hashed beside chunks.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// An index file is written for so many blobs: about 8 MiB of it.
 const INDEX_BLOBS: usize = 50_000;
 /// Or after this time.
@@ -98,7 +100,7 @@ impl<'a> PackWriter<'a> {
             data: Mutex::new(Builder::reusing(BlobKind::Data, &free)),
             trees: Mutex::new(Builder::new(BlobKind::Tree)),
             free,
-            under_way: UnderWay::new(UPLOADS),
+            under_way: UnderWay::new(UPLOADS, PATIENCE),
             unindexed: Mutex::new(Unindexed { packs: Vec::new(), blobs: 0, since: Instant::now() }),
             error: Mutex::default(),
             stored_bytes: AtomicU64::new(0),

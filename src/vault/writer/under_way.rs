@@ -12,11 +12,9 @@ use crate::vault::id::Id;
 use crate::vault::pack::FinishedPack;
 use crate::vault::two_hashes::{Begun, is_faster};
 
-/// So long a pack waits to be hashed beside chunks.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 pub(super) struct UnderWay {
     most: usize,
+    patience: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -48,9 +46,9 @@ pub(super) struct Named {
 const NO_PANIC: &str = "nothing panics while it holds the packs";
 
 impl UnderWay {
-    /// Not more than so many packs at once.
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default(), changed: Condvar::new() }
+    /// Not more than `most` packs at once; who stores them waits for `patience` until others have hashed one.
+    pub(super) fn new(most: usize, patience: Duration) -> Self {
+        Self { most, patience, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Takes a pack once there is room for it. `false` after a stop.
@@ -92,11 +90,8 @@ impl UnderWay {
         } else {
             state.unnamed.push_front(Unnamed { pack, begun });
         }
-        let is_wanted = is_nearly_done || state.held_up > 0;
         drop(state);
-        if is_wanted {
-            self.changed.notify_all();
-        }
+        self.changed.notify_all();
         Some(id)
     }
 
@@ -125,7 +120,7 @@ impl UnderWay {
             if state.count() == 0 {
                 state = self.changed.wait(state).expect(NO_PANIC);
             } else {
-                let (again, waited) = self.changed.wait_timeout(state, PATIENCE).expect(NO_PANIC);
+                let (again, waited) = self.changed.wait_timeout(state, self.patience).expect(NO_PANIC);
                 (state, is_late) = (again, waited.timed_out());
             }
         }
@@ -184,10 +179,12 @@ mod tests {
     }
 
     static LONG: [u8; 1_000] = [7; 1_000];
+    /// Longer than a test may take.
+    const EVER: Duration = Duration::from_hours(1);
 
     #[test]
     fn a_pack_is_named_beside_chunks_part_by_part() {
-        let packs = UnderWay::new(2);
+        let packs = UnderWay::new(2, EVER);
         assert_eq!(packs.hash_beside(b"nobody waits"), None);
         assert!(packs.push(|| pack(&LONG)));
         if !is_faster() {
@@ -209,15 +206,26 @@ mod tests {
 
     #[test]
     fn a_pack_that_nobody_hashes_is_named_by_who_stores_it() {
-        let packs = UnderWay::new(1);
+        let packs = UnderWay::new(1, Duration::from_millis(1));
         assert!(packs.push(|| pack(&LONG)));
         packs.hash_beside(&LONG[..500]);
         expect(packs.next(), &LONG);
     }
 
     #[test]
+    fn who_waits_for_a_pack_gets_it_as_soon_as_it_has_its_name() {
+        let packs = UnderWay::new(1, if is_faster() { EVER } else { Duration::ZERO });
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| packs.next());
+            assert!(packs.push(|| pack(&LONG)));
+            packs.hash_beside(&LONG);
+            expect(next.join().expect("no panic"), &LONG);
+        });
+    }
+
+    #[test]
     fn who_waits_for_room_gets_it_as_soon_as_a_pack_is_stored_though_nobody_hashes() {
-        let packs = UnderWay::new(1);
+        let packs = UnderWay::new(1, EVER);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for number in 0..200 {
@@ -235,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_stop_ends_both_sides() {
-        let packs = UnderWay::new(1);
+        let packs = UnderWay::new(1, EVER);
         assert!(packs.push(|| pack(b"one")));
         std::thread::scope(|scope| {
             let held_up = scope.spawn(|| packs.push(|| pack(b"two")));
@@ -247,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_waits_when_no_more_comes_is_stored_at_once() {
-        let packs = UnderWay::new(2);
+        let packs = UnderWay::new(2, EVER);
         assert!(packs.push(|| pack(b"one")) && packs.push(|| pack(b"two")));
         packs.close();
         expect(packs.next(), b"one");
