@@ -1,7 +1,10 @@
 //! Sealed blobs on their way into the repository: put together into packs, stored by several threads at once, and named by index files
 //! from time to time, so that an interrupted run loses little. What waits is bounded: who brings more than the place takes is held up.
 
+#[cfg(test)]
+mod tests;
 mod under_way;
+mod unindexed;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,22 +13,18 @@ use std::time::{Duration, Instant};
 use super::backend::{Kind, Name};
 use super::error::Error;
 use super::id::Id;
-use super::index::file::IndexedPack;
 use super::lock::Guard;
 use super::pack::{BlobKind, Builder, FinishedPack};
 use super::parallel::{OnPanic, join_all};
 use super::repository::Repository;
 use super::room::Home;
 use under_way::{Named, UnderWay};
+use unindexed::Unindexed;
 
 /// Packs that are named or stored at once. Beside them there is one of chunks and one of trees that are being put together.
 const UPLOADS: usize = 2;
 /// So long a pack waits to be hashed beside chunks.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// An index file is written for so many blobs: about 8 MiB of it.
-const INDEX_BLOBS: usize = 50_000;
-/// Or after this time.
-const INDEX_AGE: Duration = Duration::from_secs(300);
 
 /// Where blobs are handed in. Made by [`write_packs`].
 pub struct PackWriter<'a> {
@@ -40,13 +39,6 @@ pub struct PackWriter<'a> {
     error: Mutex<Option<Error>>,
     stored_bytes: AtomicU64,
     stored_packs: AtomicU64,
-}
-
-/// Stored packs that no index file names yet.
-struct Unindexed {
-    packs: Vec<IndexedPack>,
-    blobs: usize,
-    since: Instant,
 }
 
 /// What was stored.
@@ -101,7 +93,7 @@ impl<'a> PackWriter<'a> {
             trees: Mutex::new(Builder::new(BlobKind::Tree)),
             free,
             under_way: UnderWay::new(UPLOADS, PATIENCE),
-            unindexed: Mutex::new(Unindexed { packs: Vec::new(), blobs: 0, since: Instant::now() }),
+            unindexed: Mutex::new(Unindexed::since(Instant::now())),
             error: Mutex::default(),
             stored_bytes: AtomicU64::new(0),
             stored_packs: AtomicU64::new(0),
@@ -175,32 +167,24 @@ impl<'a> PackWriter<'a> {
         self.repository.backend().save(Name::Of(Kind::Data, id), bytes)?;
         self.stored_bytes.fetch_add(count, Ordering::Relaxed);
         self.stored_packs.fetch_add(1, Ordering::Relaxed);
-        let mut unindexed = self.unindexed.lock().expect(NO_PANIC);
-        unindexed.blobs += blobs.len();
-        unindexed.packs.push((id, blobs));
-        drop(unindexed);
+        self.unindexed.lock().expect(NO_PANIC).add(id, blobs);
         self.save_index(false)
     }
 
     /// Writes an index file of the stored packs when it is time, or at the end.
     fn save_index(&self, is_end: bool) -> Result<(), Error> {
         let mut unindexed = self.unindexed.lock().expect(NO_PANIC);
-        let is_due = is_end || unindexed.blobs >= INDEX_BLOBS || unindexed.since.elapsed() >= INDEX_AGE;
-        if !is_due || unindexed.packs.is_empty() {
-            return Ok(());
-        }
-        let (packs, blobs) = (std::mem::take(&mut unindexed.packs), std::mem::take(&mut unindexed.blobs));
-        unindexed.since = Instant::now();
+        let now = Instant::now();
+        let packs = if is_end { unindexed.take(now) } else { unindexed.take_due(now) };
         drop(unindexed);
+        let Some(packs) = packs else { return Ok(()) };
         let saved = match self.guard {
             Some(guard) if !guard.is_held() => Err(Error::Cancelled),
             _ => self.repository.save_index(&packs).map(drop),
         };
         if saved.is_err() {
             // The end of the run tries it once more.
-            let mut unindexed = self.unindexed.lock().expect(NO_PANIC);
-            unindexed.blobs += blobs;
-            unindexed.packs.extend(packs);
+            self.unindexed.lock().expect(NO_PANIC).put_back(packs);
         }
         saved
     }
