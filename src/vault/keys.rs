@@ -168,10 +168,14 @@ fn passes() -> u32 {
     *PASSES.get_or_init(|| {
         let begin = Instant::now();
         derive(&Password::new("measured"), b"salt", LOG_N, R, 1).expect("these parameters are allowed");
-        let one = begin.elapsed().as_secs_f64().max(0.001);
-        // Between one pass on the slowest machine and as many as still end soon on another one.
-        ((LEAST_TIME.as_secs_f64() / one).ceil() as u32).clamp(1, 32)
+        passes_of(begin.elapsed())
     })
+}
+
+/// How many passes of this time each take [`LEAST_TIME`]: one on the slowest machine, and no more than still end soon on another one.
+fn passes_of(one: Duration) -> u32 {
+    let one = one.as_secs_f64().max(0.001);
+    ((LEAST_TIME.as_secs_f64() / one).ceil() as u32).clamp(1, 32)
 }
 
 mod base64 {
@@ -234,6 +238,12 @@ mod tests {
         for wrong in [&b""[..], b"{}", b"[]", br#"{"created":1}"#] {
             assert!(matches!(KeyFile::parse(wrong, &Id::of(wrong)), Err(Error::Damaged { .. })));
         }
+    }
+
+    #[test]
+    fn a_key_takes_a_quarter_of_a_second_of_the_machine_that_made_it() {
+        let passes = [0, 1, 10, 60, 125, 249, 250, 10_000].map(|each| passes_of(Duration::from_millis(each)));
+        assert_eq!(passes, [32, 32, 25, 5, 2, 2, 1, 1]);
     }
 
     #[test]

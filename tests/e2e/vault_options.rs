@@ -171,6 +171,19 @@ fn a_password_is_added_changed_and_removed() {
 }
 
 #[test]
+fn a_key_asks_much_of_whoever_guesses() {
+    let (place, _vault) = made();
+    let keys: Vec<_> =
+        place.path().join("repository/keys").read_dir().expect("a folder").map(|entry| entry.expect("a key").path()).collect();
+    assert_eq!(keys.len(), 1);
+    let key: serde_json::Value = serde_json::from_slice(&std::fs::read(&keys[0]).expect("it is read")).expect("JSON");
+    let number = |field: &str| key[field].as_u64().expect("a number");
+    assert_eq!((&key["kdf"], number("r")), (&"scrypt".into(), 8));
+    assert!((1 << 15..=1 << 16).contains(&number("N")), "between 32 and 64 MiB: {}", number("N"));
+    assert!((1..=32).contains(&number("p")), "{}", number("p"));
+}
+
+#[test]
 fn wrong_usage_ends_with_2_and_touches_nothing() {
     let (_place, vault) = made();
     for arguments in [

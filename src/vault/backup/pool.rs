@@ -147,8 +147,10 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::super::job::LargeFile;
+    use super::super::job::{LargeFile, Promise};
     use super::*;
+    use crate::vault::source::stamp::Stamp;
+    use crate::vault::tree::{Content, Metadata, Node};
 
     #[test]
     fn a_chunk_that_comes_after_the_stop_goes_back_to_its_bringer() {
@@ -157,6 +159,39 @@ mod tests {
         assert!(pool.offer_chunk(chunk()).is_none());
         pool.stop();
         assert!(pool.offer_chunk(chunk()).is_some(), "nobody would ever take it");
+    }
+
+    fn file_job(size_bytes: u64) -> FileJob {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(size_bytes).unwrap();
+        let stamp = Stamp::of(&rustix::fs::fstat(&file).unwrap());
+        let node =
+            Node { name: b"file".to_vec(), content: Content::File { size_bytes, chunks: Vec::new() }, metadata: Metadata::default() };
+        FileJob { path: "file".into(), node, file, stamp, promise: Promise::new().0 }
+    }
+
+    #[test]
+    fn one_worker_reads_a_large_file_and_all_others_save_it() {
+        let pool = Pool::default();
+        for size_bytes in [WHOLE_BYTES + 1, WHOLE_BYTES + 1, WHOLE_BYTES] {
+            assert!(pool.push_file(file_job(size_bytes)));
+        }
+        let file = Arc::new(LargeFile::new());
+        let offer = || {
+            let bytes = Bytes::from(vec![0; MAX_BYTES / 2]);
+            pool.offer_chunk(ChunkJob { file: Arc::clone(&file), number: file.begin_chunk(), bytes })
+        };
+        assert!(matches!(pool.next(), Some(Job::LargeFile(_))), "before any short one: it takes longest");
+        for _ in 0..2 {
+            assert!(offer().is_none() && offer().is_none());
+            assert!(matches!(pool.next(), Some(Job::Chunks(_))), "its chunks before any other file");
+        }
+        assert!(matches!(pool.next(), Some(Job::File(_))), "no second large one meanwhile");
+        pool.large_is_read();
+        assert!(matches!(pool.next(), Some(Job::LargeFile(_))));
+        pool.large_is_read();
+        pool.close();
+        assert!(pool.next().is_none());
     }
 
     /// Their numbers.

@@ -181,3 +181,66 @@ impl Batch {
         self.size
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::id::Id;
+    use crate::vault::pack::BlobKind;
+    use crate::vault::restore::blobs::{Blobs, Place};
+    use crate::vault::testing::Vault;
+
+    #[test]
+    fn packs_are_read_one_after_the_other_and_no_byte_twice() {
+        let vault = Vault::new();
+        // A pack of many reads, one with a long gap of what nobody needs, and a blob that is longer than a read.
+        let many: Vec<Vec<u8>> = (0..15).map(|n| vec![n; 1 << 20]).collect();
+        let gap = [vec![100; 1_000], vec![101; 200 << 10], vec![102; 1_000], vec![103; 100 << 10], vec![104; 1_000]];
+        let long = vec![105; 7 << 20];
+        let wanted: Vec<&Vec<u8>> = many.iter().chain([&gap[0], &gap[2], &gap[4], &long]).collect();
+        for pack in [&many[..], &gap, std::slice::from_ref(&long)] {
+            vault.chunks(&pack.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
+        let index = vault.index();
+        let mut blobs = Blobs::default();
+        let mut places = Vec::new();
+        // Files need them in another order, and some of them twice.
+        for bytes in wanted.iter().rev().chain(&wanted[..5]) {
+            let blob = Id::of(bytes);
+            let number = blobs.number(&blob).unwrap_or_else(|| blobs.add(&index.find(BlobKind::Data, blob).expect("it is stored")));
+            places.push(Place { blob: number, file: 0, offset: 0 });
+        }
+        let order = blobs.in_order(places);
+        let (source, cancel) = (Source { repository: &vault.repository, index: &index }, Cancel::default());
+        let reading = Reading::new(&source, &order, &cancel);
+        let mut reads: Vec<(Id, Range<u64>)> = Vec::new();
+        let mut taken = 0;
+        while let Some((blobs, range)) = reading.next_range() {
+            assert_eq!(blobs.start, taken);
+            taken = blobs.end;
+            let pack = order.place(blobs.start).pack;
+            for blob in blobs.clone().map(|blob| order.place(blob)) {
+                let begin = u64::from(blob.blob.offset);
+                assert!(blob.pack == pack && range.start <= begin && begin + u64::from(blob.blob.length) <= range.end);
+            }
+            reading.used(range.end - range.start);
+            reads.push((pack, range));
+        }
+        assert_eq!(taken as usize, wanted.len());
+        for pair in reads.windows(2) {
+            assert!(pair[0].0 != pair[1].0 || pair[0].1.end <= pair[1].1.start, "{pair:?}");
+        }
+        let mut packs: Vec<Id> = reads.iter().map(|(pack, _)| *pack).collect();
+        packs.dedup();
+        assert_eq!(packs.len(), 3, "whoever has begun a pack ends it");
+        let mut sizes: Vec<Vec<u64>> = packs.iter().map(|pack| lengths(&reads, pack)).collect();
+        sizes.sort_unstable();
+        let mib = |count: u64| count * ((1 << 20) + 32);
+        let (before, behind) = (1_032, 1_032 + (100 << 10) + 32 + 1_032);
+        assert_eq!(sizes, [vec![before, behind], vec![mib(5), mib(5), mib(5)], vec![(7 << 20) + 32]]);
+    }
+
+    fn lengths(reads: &[(Id, Range<u64>)], pack: &Id) -> Vec<u64> {
+        reads.iter().filter(|(of, _)| of == pack).map(|(_, range)| range.end - range.start).collect()
+    }
+}

@@ -1,6 +1,7 @@
 //! A backup against a restore of it, against failing places, and against files that do not hold still.
 
 mod faults;
+mod packs;
 mod panics;
 mod restless;
 mod stages;
