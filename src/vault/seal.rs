@@ -102,6 +102,29 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_that_does_not_get_3_percent_shorter_is_plain() {
+        let percent_of_text = |length: usize, percent: usize| {
+            let mut chunk = vec![0; length];
+            random(&mut chunk);
+            chunk[length / 2..][..length * percent / 100].fill(b'x');
+            sealed(BlobKind::Data, &chunk, Some(Compression::Auto)).1.is_some()
+        };
+        // A short one is not asked before; of a long one, text in the middle is seen.
+        for length in [100_000, 4 << 20] {
+            assert_eq!([2, 4, 10].map(|percent| percent_of_text(length, percent)), [false, true, true], "{length}");
+        }
+    }
+
+    #[test]
+    fn noise_is_found_out_before_it_is_compressed() {
+        let mut noise = vec![0; 1 << 20];
+        random(&mut noise);
+        assert!(!looks_worth_it(&noise, DEFAULT_LEVEL, &mut Vec::new()));
+        noise[..PROBE_BYTES].fill(b'x');
+        assert!(looks_worth_it(&noise, DEFAULT_LEVEL, &mut Vec::new()));
+    }
+
+    #[test]
     fn trees_are_compressed_whatever_it_brings() {
         for compression in [Compression::Auto, Compression::Off, Compression::Max] {
             assert_eq!(sealed(BlobKind::Tree, b"{\"nodes\":[]}\n", Some(compression)).1, Some(13));

@@ -139,7 +139,19 @@ fn the_vault_commands_and_rustic_read_and_prune_what_the_other_wrote() {
             rustic.expect_restored(tree.path());
             vault.expect_restored("latest", tree.path());
         }
+        let before = vault.snapshots();
+        std::fs::write(tree.path().join("more"), crate::support::tree::bytes(9, 900_000)).expect("a file is written");
+        std::thread::scope(|scope| {
+            scope.spawn(|| rustic.ok(&["backup", &path]));
+            scope.spawn(|| vault.backup(tree.path()));
+        });
+        let both: Vec<_> = vault.snapshots().into_iter().filter(|id| !before.contains(id)).collect();
+        assert_eq!(both.len(), 2, "two at once");
+        both.iter().for_each(|id| vault.expect_restored(id, tree.path()));
+        rustic.expect_restored(tree.path());
         vault.ok(&["check", "--read-data"]);
+        rustic.ok(&["check", "--read-data"]);
     }
-    figure("vault", "rustic", "each reads, prunes and checks what the vault commands wrote, and the other way round", None);
+    let shown = "each reads, prunes and checks what the vault commands wrote, and the other way round, in turn and at once";
+    figure("vault", "rustic", shown, None);
 }
