@@ -36,7 +36,7 @@ fn chunks_and_trees_lie_apart_and_small_files_about_in_the_order_of_the_walk() {
     as_they_lie.sort_unstable_by_key(|file| offset(*file));
     let mut away: Vec<u64> = as_they_lie.iter().zip(0..).map(|(file, place)| file.abs_diff(place)).collect();
     away.sort_unstable();
-    // Workers overtake one another, and any of them may have to wait long for a processor.
+    // Workers overtake one another. One that waits long for a processor moves its own file alone, and all others by one place.
     let median = away[away.len() / 2];
-    assert!(median <= 100, "half of the files lie further from where they should than {median}");
+    assert!(median <= 16, "half of the files lie further from where they should than {median}");
 }
