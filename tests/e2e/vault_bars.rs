@@ -29,16 +29,21 @@ fn backups_and_restores_draw_a_bar_on_a_terminal_and_nothing_elsewhere() {
     let source = home.path().join("source");
     vault.ok(&["init"]);
     std::fs::create_dir(&source).expect("a folder is made");
-    std::fs::write(source.join("file"), tree::bytes(1, 20 << 20)).expect("a file is written");
+    let write = |seed| std::fs::write(source.join("file"), tree::bytes(seed, 8 << 20)).expect("a file is written");
     let (path, target) = (source.display().to_string(), home.path().join("target").display().to_string());
-    // Some five seconds.
+    // Two seconds, so that there is something to draw.
     let backup = &["backup", &path, "--limit-upload", "4096"][..];
-    let shown = drawn(&script, &vault, backup);
-    assert!(shown.contains("% of 20.00 MiB") && shown.contains(" left"), "{shown:?}");
     let restore = &["restore", "latest", "--target", &target][..];
-    let shown = drawn(&script, &vault, restore);
-    assert!(shown.contains("% of 20.00 MiB") && shown.contains(" left"), "{shown:?}");
-    for words in [&["backup", &path, "--force"], restore, &[backup, &["--json"]].concat(), &[restore, &["--json"]].concat()] {
+    for (seed, words) in [(1, backup), (1, restore)] {
+        write(seed);
+        let shown = drawn(&script, &vault, words);
+        assert!(shown.contains("% of 8.00 MiB") && shown.contains(" left"), "{shown:?}");
+    }
+    write(2);
+    let backup_json = [backup, &["--json"]].concat();
+    assert!(!drawn(&script, &vault, &backup_json).contains("% of"), "what asks for JSON is no person");
+    for (seed, words) in [(3, backup), (3, restore)] {
+        write(seed);
         let piped = vault.run(words);
         assert!(piped.exit == 0 && !piped.out.contains("% of") && !piped.complaint.contains("% of"), "{piped:?}");
     }
